@@ -1,0 +1,50 @@
+package names
+
+// Annotations on manifests.
+const (
+	// ControllerAnnotation names the operator, by its CONTROLLER_ID, that a
+	// manifest belongs to.
+	ControllerAnnotation = APIGroup + "/controller"
+
+	// UpgradeSuccess and UpgradeFailure hold the time of the last major
+	// upgrade. A failure blocks further attempts until it is removed.
+	UpgradeSuccess = "last-major-upgrade-success"
+	UpgradeFailure = "last-major-upgrade-failure"
+)
+
+// Annotations on the objects of a cluster.
+const (
+	// RollingUpdateRequired, with the value "true", asks for the recreation of
+	// a pod. Users may set it too.
+	RollingUpdateRequired = "zalando-postgres-operator-rolling-update-required"
+
+	// KubeIAMRole is read by kube2iam and kiam: the AWS role of a pod.
+	KubeIAMRole = "iam.amazonaws.com/role"
+
+	// RoleARN on a service account gives its pods an AWS role by web identity.
+	// https://docs.aws.amazon.com/eks/latest/userguide/iam-roles-for-service-accounts.html
+	RoleARN = "eks.amazonaws.com/role-arn"
+
+	// ExternalDNSHostname on a service is read by external-dns: the names,
+	// comma separated, to publish for its load balancer.
+	ExternalDNSHostname = "external-dns.alpha.kubernetes.io/hostname"
+
+	StreamCPU    = "fes.zalando.org/FES_CPU"
+	StreamMemory = "fes.zalando.org/FES_MEMORY"
+)
+
+// Finalizer holds a manifest until the objects of its cluster are gone.
+const Finalizer = "postgres-operator." + APIGroup
+
+// Field managers, one per writer: each owns exactly the fields that it alone
+// decides about, so that the writers never undo one another.
+const (
+	ManagerCluster = "postgres-operator/cluster"
+	ManagerRollout = "postgres-operator/rollout"
+	ManagerRoles   = "postgres-operator/roles"
+	ManagerStatus  = "postgres-operator/status"
+
+	// ManagerLegacy wrote, by updates, what Zalando's operator made: the name
+	// is that binary's.
+	ManagerLegacy = "postgres-operator"
+)
