@@ -1,0 +1,156 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// formats are the checks that a tag can name, each over one text of a value.
+// Formats of whole maps are in checkFormat; ServiceAccount and RoleBinding in
+// parseDefinition.
+var formats = map[string]func(text string) error{
+	"cpu":    checkQuantity,
+	"memory": checkQuantity,
+	"cron": func(text string) error {
+		if !cronPattern.MatchString(text) {
+			return errors.New(`a cron schedule of five fields, such as "30 00 * * *"`)
+		}
+		return nil
+	},
+	"regexp": func(text string) error {
+		if _, err := regexp.Compile(text); err != nil {
+			return fmt.Errorf("a list of regular expressions; %w", err)
+		}
+		return nil
+	},
+	"version": func(text string) error {
+		if !versionPattern.MatchString(text) {
+			return errors.New("a major version of Postgres such as 18")
+		}
+		return nil
+	},
+	"namespaces": checkNamespaces,
+}
+
+var (
+	cronPattern    = regexp.MustCompile(`^(@[a-z]+|[-0-9A-Za-z*/,?]+( +[-0-9A-Za-z*/,?]+){4})$`)
+	versionPattern = regexp.MustCompile(`^\d{2}$`)
+)
+
+// checkQuantity accepts quantities of Kubernetes, and "null" for none.
+func checkQuantity(text string) error {
+	if text == "null" {
+		return nil
+	}
+	if q, err := resource.ParseQuantity(text); err != nil || q.Sign() < 0 {
+		return errors.New(`a quantity such as "500m", "2", "512Mi" or "1Gi"`)
+	}
+	return nil
+}
+
+func checkNamespaces(text string) error {
+	if text == "*" {
+		return nil
+	}
+	for _, name := range splitList(text) {
+		if len(validation.IsDNS1123Label(name)) > 0 {
+			return fmt.Errorf("empty, *, or names of namespaces separated by commas; %q is none", name)
+		}
+	}
+	return nil
+}
+
+// checkEmpty refuses an empty value of an option that needs one.
+func (f field) checkEmpty() error {
+	if f.Required {
+		return errors.New("not empty")
+	}
+	return nil
+}
+
+// checkFormat tests the value in its field against allowed and format.
+func (f field) checkFormat() error {
+	switch v := f.at.Interface().(type) {
+	case string:
+		if len(f.Allowed) > 0 && !slices.Contains(f.Allowed, v) {
+			return errors.New("one of " + strings.Join(f.Allowed, ", "))
+		}
+		return checkTexts(f.Format, v)
+	case []string:
+		return checkTexts(f.Format, v...)
+	case map[string]string:
+		if parts, ok := mapFormats[f.Format]; ok {
+			return checkMap(v, parts)
+		}
+	}
+	return nil
+}
+
+func checkTexts(format string, texts ...string) error {
+	check, ok := formats[format]
+	if !ok {
+		return nil
+	}
+	for _, text := range texts {
+		if err := check(text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mapFormats are the keys of maps with fixed keys, and their values where
+// these are fixed too.
+var mapFormats = map[string]map[string][]string{
+	"toleration": {"key": nil, "operator": {"Exists", "Equal"}, "value": nil, "effect": {"NoSchedule", "PreferNoSchedule", "NoExecute"}},
+	"retention":  {"when_deleted": {"delete", "retain"}, "when_scaled": {"delete", "retain"}},
+}
+
+func checkMap(m map[string]string, parts map[string][]string) error {
+	for key, value := range m {
+		values, known := parts[key]
+		if !known {
+			return fmt.Errorf("a map with the keys %s; %q is none", strings.Join(slices.Sorted(maps.Keys(parts)), ", "), key)
+		}
+		if len(values) > 0 && value != "" && !slices.Contains(values, value) {
+			return fmt.Errorf("a map with %s as one of %s", key, strings.Join(values, ", "))
+		}
+	}
+	return nil
+}
+
+// check tests options against each other, and settles what depends on more
+// than one.
+func (l *loader) check(c *Config) []error {
+	var errs []error
+	if c.MinInstances > 0 && c.MaxInstances > 0 && c.MinInstances > c.MaxInstances {
+		errs = append(errs, &KeyError{Key: l.call("min_instances"), Value: fmt.Sprint(c.MinInstances),
+			Allowed: fmt.Sprintf("at most max_instances, which is %d", c.MaxInstances)})
+	}
+	if c.ConnectionPoolerUser == c.SuperUsername {
+		errs = append(errs, &KeyError{Key: l.call("connection_pooler_user"), Value: c.ConnectionPoolerUser,
+			Allowed: "another role than super_username"})
+	}
+	if l.object && c.ConnectionPoolerNumberOfInstances < 2 {
+		c.ConnectionPoolerNumberOfInstances = 2
+		l.warn(l.call("connection_pooler_number_of_instances") + " raised to 2")
+	}
+	return errs
+}
+
+// call names an option as the form being read does.
+func (l *loader) call(key string) string {
+	for _, o := range Options() {
+		if o.Key == key && l.object {
+			return o.Path
+		}
+	}
+	return key
+}
