@@ -37,6 +37,20 @@ var formats = map[string]func(text string) error{
 		return nil
 	},
 	"namespaces": checkNamespaces,
+	"label": func(text string) error {
+		return oneOf(validation.IsQualifiedName(text), "a label key")
+	},
+	"name": func(text string) error {
+		return oneOf(validation.IsDNS1123Subdomain(text), "a name of a Kubernetes object")
+	},
+}
+
+// oneOf turns the findings of apimachinery into what is allowed.
+func oneOf(findings []string, what string) error {
+	if len(findings) == 0 {
+		return nil
+	}
+	return errors.New(what + ": " + strings.Join(findings, "; "))
 }
 
 var (
@@ -86,9 +100,43 @@ func (f field) checkFormat() error {
 	case []string:
 		return checkTexts(f.Format, v...)
 	case map[string]string:
+		if f.Format == "labels" {
+			return f.checkLabels(v)
+		}
 		if parts, ok := mapFormats[f.Format]; ok {
 			return checkMap(v, parts)
 		}
+	}
+	return nil
+}
+
+func (f field) checkLabels(labels map[string]string) error {
+	if len(labels) == 0 {
+		return f.checkEmpty()
+	}
+	for key, value := range labels {
+		findings := append(validation.IsQualifiedName(key), validation.IsValidLabelValue(value)...)
+		if err := oneOf(findings, "labels"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var placeholderPattern = regexp.MustCompile(`\{([^{}]*)\}`)
+
+// checkPlaceholders refuses an unknown placeholder in the name of an object,
+// which could not be created, and warns of it elsewhere.
+func (l *loader) checkPlaceholders(f field, text string) error {
+	for _, m := range placeholderPattern.FindAllStringSubmatch(text, -1) {
+		if slices.Contains(f.Holders, m[1]) {
+			continue
+		}
+		allowed := "a template with the placeholders {" + strings.Join(f.Holders, "}, {") + "}"
+		if f.Required {
+			return errors.New(allowed)
+		}
+		l.warn(l.name + ": " + m[0] + " stays as it is; placeholders are {" + strings.Join(f.Holders, "}, {") + "}")
 	}
 	return nil
 }

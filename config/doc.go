@@ -14,6 +14,7 @@
 //	allowed   the values to choose from
 //	min, max  bounds of a number
 //	format    a check by name, see formats
+//	placeholders  what a template may hold in braces
 //	required  an empty value is an error
 //	secret    the value is masked wherever it is printed
 //	restart   a change needs a new start of the operator process

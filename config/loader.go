@@ -30,6 +30,9 @@ func (l *loader) report(f field, value any, err error) {
 			shown = string(b)
 		}
 	}
+	if len(shown) > 200 {
+		shown = shown[:200] + "..."
+	}
 	if f.Secret {
 		shown = masked
 	}

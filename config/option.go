@@ -25,6 +25,7 @@ type Option struct {
 	Allowed  []string // the values to choose from, empty when free
 	Min, Max string   // bounds of a number, empty when none
 	Format   string   // name of a further check
+	Holders  []string // placeholders of a template
 	Required bool     // an empty value is an error
 	Secret   bool     // the value is masked when printed
 	Restart  bool     // a change needs a restart of the process
@@ -78,6 +79,9 @@ func newField(group string, t reflect.StructField, at reflect.Value) field {
 	}
 	if allowed := t.Tag.Get("allowed"); allowed != "" {
 		o.Allowed = strings.Split(allowed, "|")
+	}
+	if holders := t.Tag.Get("placeholders"); holders != "" {
+		o.Holders = strings.Split(holders, ",")
 	}
 	o.Schema = tagOr(t.Tag, "schema", o.Default)
 	o.Code = tagOr(t.Tag, "code", o.Schema)

@@ -17,7 +17,7 @@ type General struct {
 	MinInstances                       int32               `key:"min_instances" default:"-1" code:"0" min:"-1" doc:"Smallest number of instances of a cluster; negative means no bound."`
 	IgnoreInstanceLimitsAnnotationKey  string              `key:"ignore_instance_limits_annotation_key" doc:"Annotation that, set to true, lifts min_instances and max_instances."`
 	IgnoreResourcesLimitsAnnotationKey string              `key:"ignore_resources_limits_annotation_key" doc:"Annotation that, set to true, lifts the bounds on requests and limits."`
-	KubernetesUseConfigMaps            bool                `key:"kubernetes_use_configmaps" default:"true" doc:"Keep Patroni's state in ConfigMaps (true) or Endpoints (false)."`
+	KubernetesUseConfigMaps            bool                `key:"kubernetes_use_configmaps" default:"true" empty:"default" doc:"Keep Patroni's state in ConfigMaps (true) or Endpoints (false)."`
 	EtcdHost                           string              `key:"etcd_host" doc:"Keep Patroni's state in this etcd instead of Kubernetes."`
 	EnableMaintenanceWindows           bool                `key:"enable_maintenance_windows" default:"true" empty:"default" doc:"Honour maintenance windows; false means that every time is good."`
 	MaintenanceWindows                 []MaintenanceWindow `key:"maintenance_windows" doc:"Maintenance windows in UTC for manifests that have none, as HH:MM-HH:MM or Sat:HH:MM-HH:MM."`

@@ -19,26 +19,26 @@ type Kubernetes struct {
 	SpiloPrivileged                          bool                 `key:"spilo_privileged" default:"false" doc:"Run the postgres and backup containers privileged."`
 	SpiloAllowPrivilegeEscalation            *bool                `key:"spilo_allow_privilege_escalation" default:"true" doc:"Let processes of the postgres and backup containers gain privileges; unset leaves it to Kubernetes."`
 	AdditionalPodCapabilities                []string             `key:"additional_pod_capabilities" doc:"Linux capabilities added to the postgres container."`
-	ClusterLabels                            map[string]string    `key:"cluster_labels" default:"application:spilo" required:"true" restart:"true" doc:"Labels on every object of every cluster, part of all selectors."`
-	InheritedLabels                          []string             `key:"inherited_labels" doc:"Label keys copied from the manifest to the objects of its cluster."`
+	ClusterLabels                            map[string]string    `key:"cluster_labels" default:"application:spilo" required:"true" restart:"true" format:"labels" doc:"Labels on every object of every cluster, part of all selectors."`
+	InheritedLabels                          []string             `key:"inherited_labels" format:"label" doc:"Label keys copied from the manifest to the objects of its cluster."`
 	InheritedAnnotations                     []string             `key:"inherited_annotations" doc:"Annotation keys copied from the manifest to the objects of its cluster."`
 	DownscalerAnnotations                    []string             `key:"downscaler_annotations" format:"regexp" doc:"Regular expressions: annotations of the manifest whose key matches are copied to its workloads."`
 	IgnoredAnnotations                       []string             `key:"ignored_annotations" doc:"Annotation keys that others write and that no comparison looks at."`
-	ClusterNameLabel                         string               `key:"cluster_name_label" default:"cluster-name" required:"true" restart:"true" doc:"Label key that holds the name of the cluster."`
+	ClusterNameLabel                         string               `key:"cluster_name_label" default:"cluster-name" required:"true" restart:"true" format:"label" doc:"Label key that holds the name of the cluster."`
 	DeleteAnnotationDateKey                  string               `key:"delete_annotation_date_key" doc:"Annotation that must carry today's date before a cluster is deleted."`
 	DeleteAnnotationNameKey                  string               `key:"delete_annotation_name_key" doc:"Annotation that must carry the cluster's name before it is deleted."`
-	PodRoleLabel                             string               `key:"pod_role_label" default:"spilo-role" required:"true" doc:"Label key in which Patroni keeps the role of a pod."`
+	PodRoleLabel                             string               `key:"pod_role_label" default:"spilo-role" required:"true" format:"label" doc:"Label key in which Patroni keeps the role of a pod."`
 	PodToleration                            map[string]string    `key:"toleration" format:"toleration" doc:"One toleration (key, operator, value, effect) for pods whose manifest has none."`
 	PodEnvironmentConfigMap                  NamespacedName       `key:"pod_environment_configmap" doc:"ConfigMap whose entries become environment variables of the postgres container."`
 	PodEnvironmentSecret                     string               `key:"pod_environment_secret" doc:"Secret in the namespace of a cluster whose entries become environment variables."`
-	NodeReadinessLabel                       map[string]string    `key:"node_readiness_label" doc:"Labels of nodes that may run databases; a node that loses them is drained."`
+	NodeReadinessLabel                       map[string]string    `key:"node_readiness_label" format:"labels" doc:"Labels of nodes that may run databases; a node that loses them is drained."`
 	NodeReadinessLabelMerge                  string               `key:"node_readiness_label_merge" default:"OR" schema:"" allowed:"AND|OR" doc:"How node_readiness_label joins the node affinity of a manifest; empty leaves the manifest's alone."`
-	SecretNameTemplate                       Template             `key:"secret_name_template" default:"{username}.{cluster}.credentials.{tprkind}.{tprgroup}" code:"" required:"true" doc:"Name of a credential Secret; placeholders {username}, {cluster}, {tprkind}, {tprgroup}."`
+	SecretNameTemplate                       Template             `key:"secret_name_template" default:"{username}.{cluster}.credentials.{tprkind}.{tprgroup}" code:"" required:"true" placeholders:"username,cluster,tprkind,tprgroup" doc:"Name of a credential Secret; placeholders {username}, {cluster}, {tprkind}, {tprgroup}."`
 	OAuthTokenSecretName                     NamespacedName       `key:"oauth_token_secret_name" default:"postgresql-operator" schema:"postgres-operator" code:"" doc:"Secret with the token for the Teams API."`
 	InfrastructureRolesSecretName            NamespacedName       `key:"infrastructure_roles_secret_name" doc:"Secret that lists roles of every cluster as userN, passwordN, inroleN."`
 	InfrastructureRoles                      []InfrastructureRole `key:"infrastructure_roles_secrets" doc:"Secrets that each describe roles of every cluster."`
 	WatchedNamespace                         string               `key:"watched_namespace" format:"namespaces" restart:"true" doc:"Namespaces to serve: empty for the operator's own, one, several separated by commas, or * for all."`
-	PodServiceAccountName                    string               `key:"pod_service_account_name" default:"postgres-pod" required:"true" doc:"Service account of all pods, created in a namespace where it is missing."`
+	PodServiceAccountName                    string               `key:"pod_service_account_name" default:"postgres-pod" required:"true" format:"name" doc:"Service account of all pods, created in a namespace where it is missing."`
 	PodServiceAccountDefinition              Definition           `key:"pod_service_account_definition" format:"ServiceAccount" doc:"ServiceAccount (JSON or YAML) to create instead of a bare one; its name is pod_service_account_name."`
 	PodServiceAccountRoleBindingDefinition   Definition           `key:"pod_service_account_role_binding_definition" format:"RoleBinding" doc:"RoleBinding (JSON or YAML) to create instead of one to the ClusterRole named like the account."`
 	MasterPodMoveTimeout                     time.Duration        `key:"master_pod_move_timeout" default:"20m" code:"10m" doc:"How long moving a primary off a drained node is tried."`
@@ -47,7 +47,7 @@ type Kubernetes struct {
 	PodAntiAffinityPreferredDuringScheduling bool                 `key:"pod_antiaffinity_preferred_during_scheduling" default:"false" doc:"Treat anti-affinity as a wish instead of a must."`
 	PodAntiAffinityTopologyKey               string               `key:"pod_antiaffinity_topology_key" default:"kubernetes.io/hostname" doc:"Node label by which pods are kept apart."`
 	StorageResizeMode                        string               `key:"storage_resize_mode" default:"pvc" allowed:"ebs|mixed|pvc|off" empty:"default" doc:"How volumes grow: by claim, by the EC2 API, by both, or not."`
-	PDBNameFormat                            Template             `key:"pdb_name_format" default:"postgres-{cluster}-pdb" code:"" required:"true" doc:"Name of the disruption budget of the primary; placeholder {cluster}."`
+	PDBNameFormat                            Template             `key:"pdb_name_format" default:"postgres-{cluster}-pdb" code:"" required:"true" placeholders:"cluster" doc:"Name of the disruption budget of the primary; placeholder {cluster}."`
 	PDBMasterLabelSelector                   bool                 `key:"pdb_master_label_selector" default:"true" empty:"default" doc:"Let the disruption budget cover the primary only."`
 	EnablePodDisruptionBudget                bool                 `key:"enable_pod_disruption_budget" default:"true" empty:"default" doc:"Protect pods from eviction; false opens the budgets, they stay."`
 	EnableInitContainers                     bool                 `key:"enable_init_containers" default:"true" empty:"default" doc:"Allow init containers in manifests."`

@@ -13,10 +13,10 @@ type LoadBalancer struct {
 	EnableReplicaPoolerNodePort     bool              `key:"enable_replica_pooler_node_port" default:"false" doc:"Give poolers of replicas a node port unless the manifest decides; wins over a load balancer."`
 	CustomServiceAnnotations        map[string]string `key:"custom_service_annotations" doc:"Annotations of all services; the manifest's win."`
 	ExternalTrafficPolicy           string            `key:"external_traffic_policy" default:"Cluster" allowed:"Cluster|Local" empty:"default" doc:"Traffic policy of load balancers and node ports."`
-	MasterDNSNameFormat             Template          `key:"master_dns_name_format" default:"{cluster}.{namespace}.{hostedzone}" code:"" doc:"DNS name of primaries with a load balancer; placeholders {cluster}, {namespace}, {team}, {hostedzone}."`
-	MasterLegacyDNSNameFormat       Template          `key:"master_legacy_dns_name_format" default:"{cluster}.{team}.{hostedzone}" code:"" doc:"Second DNS name for clusters named after their team; placeholders {cluster}, {team}, {hostedzone}."`
-	ReplicaDNSNameFormat            Template          `key:"replica_dns_name_format" default:"{cluster}-repl.{namespace}.{hostedzone}" code:"" doc:"DNS name of replicas with a load balancer; placeholders as for master_dns_name_format."`
-	ReplicaLegacyDNSNameFormat      Template          `key:"replica_legacy_dns_name_format" default:"{cluster}-repl.{team}.{hostedzone}" code:"" doc:"Second DNS name of replicas; placeholders as for master_legacy_dns_name_format."`
+	MasterDNSNameFormat             Template          `key:"master_dns_name_format" default:"{cluster}.{namespace}.{hostedzone}" code:"" placeholders:"cluster,namespace,team,hostedzone" doc:"DNS name of primaries with a load balancer; placeholders {cluster}, {namespace}, {team}, {hostedzone}."`
+	MasterLegacyDNSNameFormat       Template          `key:"master_legacy_dns_name_format" default:"{cluster}.{team}.{hostedzone}" code:"" placeholders:"cluster,team,hostedzone" doc:"Second DNS name for clusters named after their team; placeholders {cluster}, {team}, {hostedzone}."`
+	ReplicaDNSNameFormat            Template          `key:"replica_dns_name_format" default:"{cluster}-repl.{namespace}.{hostedzone}" code:"" placeholders:"cluster,namespace,team,hostedzone" doc:"DNS name of replicas with a load balancer; placeholders as for master_dns_name_format."`
+	ReplicaLegacyDNSNameFormat      Template          `key:"replica_legacy_dns_name_format" default:"{cluster}-repl.{team}.{hostedzone}" code:"" placeholders:"cluster,team,hostedzone" doc:"Second DNS name of replicas; placeholders as for master_legacy_dns_name_format."`
 }
 
 // ConnectionPooler holds PgBouncer in front of a cluster.

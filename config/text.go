@@ -64,6 +64,7 @@ func (l *loader) setText(f field, text string) error {
 		*p = text
 	case *Template:
 		*p = Template(text)
+		err = l.checkPlaceholders(f, text)
 	case *bool:
 		*p, err = parseBool(text)
 	case **bool:
