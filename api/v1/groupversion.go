@@ -6,6 +6,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
+//go:generate go run postgres-operator/generate -root ../..
+
 // GroupName is the API group of every kind in this package.
 const GroupName = "acid.zalan.do"
 

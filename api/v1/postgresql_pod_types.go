@@ -7,12 +7,12 @@ import (
 
 // Resources are the requests and limits of a container.
 type Resources struct {
-	// ResourceRequests is what the scheduler sets aside.
+	// requests is what the scheduler sets aside.
 	//
 	// +optional
 	ResourceRequests ResourceDescription `json:"requests,omitempty"`
 
-	// ResourceLimits is the most that the container may use.
+	// limits is the most that the container may use.
 	//
 	// +optional
 	ResourceLimits ResourceDescription `json:"limits,omitempty"`
@@ -21,22 +21,22 @@ type Resources struct {
 // ResourceDescription holds quantities by resource. An absent value, "" and "0" fall back to the
 // operator's configuration.
 type ResourceDescription struct {
-	// CPU in cores, such as "500m" or "1.5".
+	// cpu in cores, such as "500m" or "1.5".
 	//
 	// +kubebuilder:validation:Pattern=`^(\d+m|\d+(\.\d{1,3})?)$`
 	CPU *string `json:"cpu,omitempty"`
 
-	// Memory in bytes, such as "1Gi".
+	// memory in bytes, such as "1Gi".
 	//
 	// +kubebuilder:validation:Pattern=`^(\d+(e\d+)?|\d+(\.\d+)?(e\d+)?[EPTGMK]i?)$`
 	Memory *string `json:"memory,omitempty"`
 
-	// HugePages2Mi is memory in huge pages of 2 MiB.
+	// hugepages-2Mi is memory in huge pages of 2 MiB.
 	//
 	// +kubebuilder:validation:Pattern=`^(\d+(e\d+)?|\d+(\.\d+)?(e\d+)?[EPTGMK]i?)$`
 	HugePages2Mi *string `json:"hugepages-2Mi,omitempty"`
 
-	// HugePages1Gi is memory in huge pages of 1 GiB.
+	// hugepages-1Gi is memory in huge pages of 1 GiB.
 	//
 	// +kubebuilder:validation:Pattern=`^(\d+(e\d+)?|\d+(\.\d+)?(e\d+)?[EPTGMK]i?)$`
 	HugePages1Gi *string `json:"hugepages-1Gi,omitempty"`
@@ -45,45 +45,45 @@ type ResourceDescription struct {
 // Sidecar is a further container of the database pods. It gets the data volume and the coordinates of
 // the database in its environment.
 type Sidecar struct {
-	// Name of the container; "sidecar-<index>" when absent.
+	// name of the container; "sidecar-<index>" when absent.
 	Name string `json:"name,omitempty"`
 
-	// DockerImage is the image of the container.
+	// image is the image of the container.
 	DockerImage string `json:"image,omitempty"`
 
-	// Resources of the container.
+	// resources of the container.
 	Resources *Resources `json:"resources,omitempty"`
 
-	// Ports of the container.
+	// ports of the container.
 	Ports []corev1.ContainerPort `json:"ports,omitempty"`
 
-	// Env of the container, after what the operator sets.
+	// env of the container, after what the operator sets.
 	Env []corev1.EnvVar `json:"env,omitempty"`
 
-	// Command of the container.
+	// command of the container.
 	Command []string `json:"command,omitempty"`
 }
 
 // AdditionalVolume is a further volume of the database pods, and where it is mounted.
 type AdditionalVolume struct {
-	// Name of the volume.
+	// name of the volume.
 	Name string `json:"name"`
 
-	// MountPath in the containers.
+	// mountPath in the containers.
 	MountPath string `json:"mountPath"`
 
-	// SubPath of the volume that is mounted.
+	// subPath of the volume that is mounted.
 	SubPath string `json:"subPath,omitempty"`
 
-	// IsSubPathExpr expands $(VAR) in subPath.
+	// isSubPathExpr expands $(VAR) in subPath.
 	IsSubPathExpr *bool `json:"isSubPathExpr,omitempty"`
 
-	// TargetContainers by name, or the single item "all". None means the postgres container.
+	// targetContainers by name, or the single item "all". None means the postgres container.
 	//
 	// +nullable
 	TargetContainers []string `json:"targetContainers,omitempty"`
 
-	// VolumeSource as in the volumes of a pod. It is passed on verbatim, so that a source which a newer
+	// volumeSource as in the volumes of a pod. It is passed on verbatim, so that a source which a newer
 	// Kubernetes brings needs no newer operator.
 	//
 	// +kubebuilder:pruning:PreserveUnknownFields
@@ -92,46 +92,46 @@ type AdditionalVolume struct {
 
 // ConnectionPooler are the settings of PgBouncer in front of the cluster.
 type ConnectionPooler struct {
-	// NumberOfInstances is the number of pooler pods.
+	// numberOfInstances is the number of pooler pods.
 	//
 	// +kubebuilder:validation:Minimum=1
 	NumberOfInstances *int32 `json:"numberOfInstances,omitempty"`
 
-	// Schema of the function that looks up passwords.
+	// schema of the function that looks up passwords.
 	Schema string `json:"schema,omitempty"`
 
-	// User is the role the pooler connects with.
+	// user is the role the pooler connects with.
 	User string `json:"user,omitempty"`
 
-	// Mode says how long a server connection belongs to a client.
+	// mode says how long a server connection belongs to a client.
 	//
 	// +kubebuilder:validation:Enum=session;transaction
 	Mode string `json:"mode,omitempty"`
 
-	// DockerImage overrides the image of the pooler.
+	// dockerImage overrides the image of the pooler.
 	DockerImage string `json:"dockerImage,omitempty"`
 
-	// MaxDBConnections is the number of server connections of all pooler pods together.
+	// maxDBConnections is the number of server connections of all pooler pods together.
 	MaxDBConnections *int32 `json:"maxDBConnections,omitempty"`
 
-	// Resources of the pooler's container.
+	// resources of the pooler's container.
 	Resources *Resources `json:"resources,omitempty"`
 }
 
 // TLSDescription names the Secrets that hold certificate and key of the server.
 type TLSDescription struct {
-	// SecretName of certificate and key; empty means the self-signed certificate.
+	// secretName of certificate and key; empty means the self-signed certificate.
 	SecretName string `json:"secretName"`
 
-	// CertificateFile in the Secret; "tls.crt" when absent.
+	// certificateFile in the Secret; "tls.crt" when absent.
 	CertificateFile string `json:"certificateFile,omitempty"`
 
-	// PrivateKeyFile in the Secret; "tls.key" when absent.
+	// privateKeyFile in the Secret; "tls.key" when absent.
 	PrivateKeyFile string `json:"privateKeyFile,omitempty"`
 
-	// CAFile in the Secret, or in the one of caSecretName.
+	// caFile in the Secret, or in the one of caSecretName.
 	CAFile string `json:"caFile,omitempty"`
 
-	// CASecretName is a second Secret, which holds the certificate of the authority.
+	// caSecretName is a second Secret, which holds the certificate of the authority.
 	CASecretName string `json:"caSecretName,omitempty"`
 }

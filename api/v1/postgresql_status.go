@@ -45,12 +45,12 @@ type PostgresStatus struct {
 	// +kubebuilder:default=""
 	PostgresClusterStatus string `json:"PostgresClusterStatus"`
 
-	// ObservedGeneration is the generation of the manifest that this status speaks of.
+	// observedGeneration is the generation of the manifest that this status speaks of.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// Conditions say the same in a way that tools understand, such as kubectl wait.
+	// conditions say the same in a way that tools understand, such as kubectl wait.
 	//
 	// +optional
 	// +listType=map

@@ -28,7 +28,7 @@ type Postgresql struct {
 	// +optional
 	Status PostgresStatus `json:"status,omitempty"`
 
-	// DecodeError tells why the stored object could not be decoded; Spec is then empty and Validate
+	// - tells why the stored object could not be decoded; Spec is then empty and Validate
 	// reports this text. It is never stored.
 	DecodeError string `json:"-"`
 }
@@ -46,193 +46,193 @@ type PostgresqlList struct {
 // PostgresSpec is the desired state of a cluster. An absent field falls back to the operator's
 // configuration where there is an option for it.
 type PostgresSpec struct {
-	// TeamID is the team that owns the cluster. It becomes the label "team" and decides whose members
+	// teamId is the team that owns the cluster. It becomes the label "team" and decides whose members
 	// get a database role.
 	TeamID string `json:"teamId"`
 
-	// NumberOfInstances is the number of database pods, bounded by min_instances and max_instances of
+	// numberOfInstances is the number of database pods, bounded by min_instances and max_instances of
 	// the operator's configuration. 0 stops the database and keeps its volumes.
 	//
 	// +kubebuilder:validation:Minimum=0
 	NumberOfInstances int32 `json:"numberOfInstances"`
 
-	// Postgresql is the major version and the server parameters.
+	// postgresql is the major version and the server parameters.
 	Postgresql PostgresqlParam `json:"postgresql"`
 
-	// Volume is the data volume of every database pod.
+	// volume is the data volume of every database pod.
 	Volume Volume `json:"volume"`
 
-	// DockerImage overrides the image of the postgres container.
+	// dockerImage overrides the image of the postgres container.
 	DockerImage string `json:"dockerImage,omitempty"`
 
-	// Resources of the postgres container.
+	// resources of the postgres container.
 	Resources *Resources `json:"resources,omitempty"`
 
-	// Patroni settings: high availability, initdb options and pg_hba.
+	// patroni settings: high availability, initdb options and pg_hba.
 	//
 	// +optional
 	Patroni Patroni `json:"patroni,omitempty"`
 
-	// Users are database roles by name, each with its role flags. Every user gets a Secret.
+	// users are database roles by name, each with its role flags. Every user gets a Secret.
 	Users map[string]UserFlags `json:"users,omitempty"`
 
-	// UsersIgnoringSecretRotation are never rotated.
+	// usersIgnoringSecretRotation are never rotated.
 	//
 	// +nullable
 	UsersIgnoringSecretRotation []string `json:"usersIgnoringSecretRotation,omitempty"`
 
-	// UsersWithSecretRotation are rotated by way of a new, dated role, even where rotation is off in
+	// usersWithSecretRotation are rotated by way of a new, dated role, even where rotation is off in
 	// the operator's configuration.
 	//
 	// +nullable
 	UsersWithSecretRotation []string `json:"usersWithSecretRotation,omitempty"`
 
-	// UsersWithInPlaceSecretRotation keep their name and get a new password.
+	// usersWithInPlaceSecretRotation keep their name and get a new password.
 	//
 	// +nullable
 	UsersWithInPlaceSecretRotation []string `json:"usersWithInPlaceSecretRotation,omitempty"`
 
-	// Databases to create, each with its owner role. A database is never dropped.
+	// databases to create, each with its owner role. A database is never dropped.
 	Databases map[string]string `json:"databases,omitempty"`
 
-	// PreparedDatabases are databases with schemas, extensions and a set of owner, reader and writer
+	// preparedDatabases are databases with schemas, extensions and a set of owner, reader and writer
 	// roles. An empty map makes one database named like the cluster.
 	//
 	// +optional
 	PreparedDatabases map[string]PreparedDatabase `json:"preparedDatabases,omitempty"`
 
-	// Clone creates the cluster as a copy of another one. Read at bootstrap only.
+	// clone creates the cluster as a copy of another one. Read at bootstrap only.
 	Clone *CloneDescription `json:"clone,omitempty"`
 
-	// StandbyCluster makes the cluster follow a primary elsewhere. Removing it promotes the cluster.
+	// standby makes the cluster follow a primary elsewhere. Removing it promotes the cluster.
 	StandbyCluster *StandbyDescription `json:"standby,omitempty"`
 
-	// EnableMasterLoadBalancer makes the primary's Service one of type LoadBalancer.
+	// enableMasterLoadBalancer makes the primary's Service one of type LoadBalancer.
 	EnableMasterLoadBalancer *bool `json:"enableMasterLoadBalancer,omitempty"`
 
-	// EnableMasterPoolerLoadBalancer does so for the connection pooler in front of the primary.
+	// enableMasterPoolerLoadBalancer does so for the connection pooler in front of the primary.
 	EnableMasterPoolerLoadBalancer *bool `json:"enableMasterPoolerLoadBalancer,omitempty"`
 
-	// EnableReplicaLoadBalancer makes the replicas' Service one of type LoadBalancer.
+	// enableReplicaLoadBalancer makes the replicas' Service one of type LoadBalancer.
 	EnableReplicaLoadBalancer *bool `json:"enableReplicaLoadBalancer,omitempty"`
 
-	// EnableReplicaPoolerLoadBalancer does so for the connection pooler in front of the replicas.
+	// enableReplicaPoolerLoadBalancer does so for the connection pooler in front of the replicas.
 	EnableReplicaPoolerLoadBalancer *bool `json:"enableReplicaPoolerLoadBalancer,omitempty"`
 
-	// EnableMasterNodePort makes the primary's Service one of type NodePort. It beats the load balancer.
+	// enableMasterNodePort makes the primary's Service one of type NodePort. It beats the load balancer.
 	EnableMasterNodePort *bool `json:"enableMasterNodePort,omitempty"`
 
-	// EnableMasterPoolerNodePort does so for the connection pooler in front of the primary.
+	// enableMasterPoolerNodePort does so for the connection pooler in front of the primary.
 	EnableMasterPoolerNodePort *bool `json:"enableMasterPoolerNodePort,omitempty"`
 
-	// EnableReplicaNodePort makes the replicas' Service one of type NodePort.
+	// enableReplicaNodePort makes the replicas' Service one of type NodePort.
 	EnableReplicaNodePort *bool `json:"enableReplicaNodePort,omitempty"`
 
-	// EnableReplicaPoolerNodePort does so for the connection pooler in front of the replicas.
+	// enableReplicaPoolerNodePort does so for the connection pooler in front of the replicas.
 	EnableReplicaPoolerNodePort *bool `json:"enableReplicaPoolerNodePort,omitempty"`
 
-	// MasterNodePort is the port on the nodes; 0 lets Kubernetes choose. It needs enableMasterNodePort.
+	// masterNodePort is the port on the nodes; 0 lets Kubernetes choose. It needs enableMasterNodePort.
 	MasterNodePort *int32 `json:"masterNodePort,omitempty"`
 
-	// MasterPoolerNodePort is the port on the nodes; it needs enableMasterPoolerNodePort.
+	// masterPoolerNodePort is the port on the nodes; it needs enableMasterPoolerNodePort.
 	MasterPoolerNodePort *int32 `json:"masterPoolerNodePort,omitempty"`
 
-	// ReplicaNodePort is the port on the nodes; it needs enableReplicaNodePort.
+	// replicaNodePort is the port on the nodes; it needs enableReplicaNodePort.
 	ReplicaNodePort *int32 `json:"replicaNodePort,omitempty"`
 
-	// ReplicaPoolerNodePort is the port on the nodes; it needs enableReplicaPoolerNodePort.
+	// replicaPoolerNodePort is the port on the nodes; it needs enableReplicaPoolerNodePort.
 	ReplicaPoolerNodePort *int32 `json:"replicaPoolerNodePort,omitempty"`
 
-	// AllowedSourceRanges are the networks that may use load balancers. None means 127.0.0.1/32 only.
+	// allowedSourceRanges are the networks that may use load balancers. None means 127.0.0.1/32 only.
 	//
 	// +nullable
 	// +kubebuilder:validation:items:Pattern=`^((\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])\.(\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])\.(\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])\.(\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])\/(\d|[1-2]\d|3[0-2])|(([0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}|([0-9a-fA-F]{1,4}:){1,7}:|([0-9a-fA-F]{1,4}:){1,6}:[0-9a-fA-F]{1,4}|([0-9a-fA-F]{1,4}:){1,5}(:[0-9a-fA-F]{1,4}){1,2}|([0-9a-fA-F]{1,4}:){1,4}(:[0-9a-fA-F]{1,4}){1,3}|([0-9a-fA-F]{1,4}:){1,3}(:[0-9a-fA-F]{1,4}){1,4}|([0-9a-fA-F]{1,4}:){1,2}(:[0-9a-fA-F]{1,4}){1,5}|[0-9a-fA-F]{1,4}:((:[0-9a-fA-F]{1,4}){1,6})|:((:[0-9a-fA-F]{1,4}){1,7}|:))\/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))$`
 	AllowedSourceRanges []string `json:"allowedSourceRanges,omitempty"`
 
-	// ServiceAnnotations go to every Service of the cluster.
+	// serviceAnnotations go to every Service of the cluster.
 	ServiceAnnotations map[string]string `json:"serviceAnnotations,omitempty"`
 
-	// MasterServiceAnnotations go to the primary's Services and override ServiceAnnotations.
+	// masterServiceAnnotations go to the primary's Services and override serviceAnnotations.
 	MasterServiceAnnotations map[string]string `json:"masterServiceAnnotations,omitempty"`
 
-	// ReplicaServiceAnnotations go to the replicas' Services and override ServiceAnnotations.
+	// replicaServiceAnnotations go to the replicas' Services and override serviceAnnotations.
 	ReplicaServiceAnnotations map[string]string `json:"replicaServiceAnnotations,omitempty"`
 
-	// EnableConnectionPooler runs PgBouncer in front of the primary. Absent, it follows the presence
+	// enableConnectionPooler runs PgBouncer in front of the primary. Absent, it follows the presence
 	// of connectionPooler.
 	EnableConnectionPooler *bool `json:"enableConnectionPooler,omitempty"`
 
-	// EnableReplicaConnectionPooler runs PgBouncer in front of the replicas.
+	// enableReplicaConnectionPooler runs PgBouncer in front of the replicas.
 	EnableReplicaConnectionPooler *bool `json:"enableReplicaConnectionPooler,omitempty"`
 
-	// ConnectionPooler holds the settings of both poolers.
+	// connectionPooler holds the settings of both poolers.
 	ConnectionPooler *ConnectionPooler `json:"connectionPooler,omitempty"`
 
-	// Env is added to the postgres container. It cannot override what the operator sets.
+	// env is added to the postgres container. It cannot override what the operator sets.
 	Env []corev1.EnvVar `json:"env,omitempty"`
 
-	// EnvFrom is added to the postgres container.
+	// envFrom is added to the postgres container.
 	EnvFrom []corev1.EnvFromSource `json:"envFrom,omitempty"`
 
-	// Sidecars are further containers of the database pods.
+	// sidecars are further containers of the database pods.
 	Sidecars []Sidecar `json:"sidecars,omitempty"`
 
-	// InitContainers of the database pods.
+	// initContainers of the database pods.
 	InitContainers []corev1.Container `json:"initContainers,omitempty"`
 
-	// AdditionalVolumes are further volumes of the database pods.
+	// additionalVolumes are further volumes of the database pods.
 	AdditionalVolumes []AdditionalVolume `json:"additionalVolumes,omitempty"`
 
-	// EnableShmVolume mounts a memory volume at /dev/shm, beyond the 64 MB of a container runtime.
+	// enableShmVolume mounts a memory volume at /dev/shm, beyond the 64 MB of a container runtime.
 	EnableShmVolume *bool `json:"enableShmVolume,omitempty"`
 
-	// PodAnnotations go to database, pooler and backup pods.
+	// podAnnotations go to database, pooler and backup pods.
 	PodAnnotations map[string]string `json:"podAnnotations,omitempty"`
 
-	// PodPriorityClassName of the database pods.
+	// podPriorityClassName of the database pods.
 	PodPriorityClassName string `json:"podPriorityClassName,omitempty"`
 
-	// SchedulerName of the database pods.
+	// schedulerName of the database pods.
 	SchedulerName *string `json:"schedulerName,omitempty"`
 
-	// SpiloRunAsUser is the user id of the database pods.
+	// spiloRunAsUser is the user id of the database pods.
 	SpiloRunAsUser *int64 `json:"spiloRunAsUser,omitempty"`
 
-	// SpiloRunAsGroup is the group id of the database pods.
+	// spiloRunAsGroup is the group id of the database pods.
 	SpiloRunAsGroup *int64 `json:"spiloRunAsGroup,omitempty"`
 
-	// SpiloFSGroup is the group that owns the volumes of the database pods.
+	// spiloFSGroup is the group that owns the volumes of the database pods.
 	SpiloFSGroup *int64 `json:"spiloFSGroup,omitempty"`
 
-	// LivenessProbe of the postgres container. There is none by default: Patroni watches Postgres.
+	// livenessProbe of the postgres container. There is none by default: Patroni watches Postgres.
 	LivenessProbe *corev1.Probe `json:"livenessProbe,omitempty"`
 
-	// NodeAffinity of database and pooler pods.
+	// nodeAffinity of database and pooler pods.
 	NodeAffinity *corev1.NodeAffinity `json:"nodeAffinity,omitempty"`
 
-	// Tolerations of database, pooler and backup pods.
+	// tolerations of database, pooler and backup pods.
 	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
 
-	// TopologySpreadConstraints of database and backup pods.
+	// topologySpreadConstraints of database and backup pods.
 	TopologySpreadConstraints []corev1.TopologySpreadConstraint `json:"topologySpreadConstraints,omitempty"`
 
-	// MaintenanceWindows in UTC, outside of which no major upgrade and no voluntary switchover happens.
+	// maintenanceWindows in UTC, outside of which no major upgrade and no voluntary switchover happens.
 	MaintenanceWindows []MaintenanceWindow `json:"maintenanceWindows,omitempty"`
 
-	// EnableLogicalBackup dumps the cluster on a schedule.
+	// enableLogicalBackup dumps the cluster on a schedule.
 	EnableLogicalBackup bool `json:"enableLogicalBackup,omitempty"`
 
-	// LogicalBackupSchedule is five cron fields: numbers or *, each with an optional /step.
+	// logicalBackupSchedule is five cron fields: numbers or *, each with an optional /step.
 	//
 	// +kubebuilder:validation:Pattern=`^(\d+|\*)(/\d+)?(\s+(\d+|\*)(/\d+)?){4}$`
 	LogicalBackupSchedule string `json:"logicalBackupSchedule,omitempty"`
 
-	// LogicalBackupRetention is how long dumps in S3 are kept, such as "1 week".
+	// logicalBackupRetention is how long dumps in S3 are kept, such as "1 week".
 	LogicalBackupRetention string `json:"logicalBackupRetention,omitempty"`
 
-	// TLS replaces the self-signed certificate that each pod makes for itself.
+	// tls replaces the self-signed certificate that each pod makes for itself.
 	TLS *TLSDescription `json:"tls,omitempty"`
 
-	// Streams publish changes of tables as events, through an operator for FabricEventStreams.
+	// streams publish changes of tables as events, through an operator for FabricEventStreams.
 	Streams []Stream `json:"streams,omitempty"`
 }

@@ -28,12 +28,12 @@ type PostgresTeamList struct {
 
 // PostgresTeamSpec maps teams to teams and members.
 type PostgresTeamSpec struct {
-	// AdditionalSuperuserTeams by owning team: their members become superusers of its clusters.
+	// additionalSuperuserTeams by owning team: their members become superusers of its clusters.
 	AdditionalSuperuserTeams map[string][]string `json:"additionalSuperuserTeams,omitempty"`
 
-	// AdditionalTeams by owning team: their members get a role in its clusters.
+	// additionalTeams by owning team: their members get a role in its clusters.
 	AdditionalTeams map[string][]string `json:"additionalTeams,omitempty"`
 
-	// AdditionalMembers by team: further role names.
+	// additionalMembers by team: further role names.
 	AdditionalMembers map[string][]string `json:"additionalMembers,omitempty"`
 }
