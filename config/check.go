@@ -73,7 +73,11 @@ func checkNamespaces(text string) error {
 	if text == "*" {
 		return nil
 	}
-	for _, name := range splitList(text) {
+	names := splitList(text)
+	if len(names) == 0 {
+		return errors.New("empty, *, or names of namespaces separated by commas")
+	}
+	for _, name := range names {
 		if len(validation.IsDNS1123Label(name)) > 0 {
 			return fmt.Errorf("empty, *, or names of namespaces separated by commas; %q is none", name)
 		}
