@@ -26,3 +26,5 @@
 // A Config is a value and must not be changed after loading: copies share
 // their maps and lists.
 package config
+
+//go:generate go run ../generate/configdoc -out ../docs/reference/configuration.md
