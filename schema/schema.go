@@ -14,7 +14,7 @@
 // spec.template.spec.containers[postgres].ports[5432,TCP].name.
 //
 // The schema is what the Kubernetes project generates from the API server's
-// OpenAPI document, cut down to the kinds that package schema/generate lists
+// OpenAPI document, cut down to the kinds that generate/kubeschema lists
 // and embedded. Kinds that it does not hold (custom resources) get a deduced
 // type, as API servers do where a custom resource declares nothing: maps are
 // merged key by key, lists are replaced.
@@ -30,7 +30,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v4/typed"
 )
 
-//go:generate go run ./generate
+//go:generate go run ../generate/kubeschema
 
 //go:embed kubernetes.yaml
 var kubernetes string
