@@ -14,7 +14,8 @@ import (
 )
 
 // Cgroups are the mount points of the control group hierarchies: one for
-// version 2, one per controller for version 1 and for the hybrid of both.
+// version 2; one per controller for version 1, and for the hybrid of both one
+// more that has no controllers but lists all processes.
 type Cgroups struct {
 	Unified bool // version 2 alone
 	Roots   []string
@@ -33,8 +34,7 @@ func FindCgroups() (Cgroups, error) {
 	return found, nil
 }
 
-// parseCgroups prefers version 1 where both are mounted: in the hybrid layout
-// the controllers are there.
+// parseCgroups reads a mount table. With both versions mounted, version 1 has the controllers.
 func parseCgroups(mounts string) Cgroups {
 	var v1, v2 []string
 	for line := range strings.Lines(mounts) {
@@ -49,10 +49,7 @@ func parseCgroups(mounts string) Cgroups {
 			v2 = append(v2, fields[1])
 		}
 	}
-	if len(v1) > 0 {
-		return Cgroups{Roots: v1}
-	}
-	return Cgroups{Unified: true, Roots: v2}
+	return Cgroups{Unified: len(v1) == 0, Roots: append(v1, v2...)}
 }
 
 // Make makes the group called name in every hierarchy, usable by a kubelet.
