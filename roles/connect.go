@@ -1,0 +1,79 @@
+package roles
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/lib/pq"
+)
+
+// maintenance is the database for what belongs to the server as a whole. Every cluster has it.
+const maintenance = "postgres"
+
+// Connector tells how to reach the primary of a cluster as superuser.
+type Connector struct {
+	// Host and Port of the primary: its Service, or what forwards to it. Port 0 means 5432.
+	Host string
+	Port uint16
+
+	User     string
+	Password string
+
+	// SSLMode as in libpq; empty means require.
+	SSLMode string
+
+	// Timeouts; zero means 10 s to connect, 30 s for a statement, 5 s for a lock.
+	ConnectTimeout, StatementTimeout, LockTimeout time.Duration
+}
+
+// String masks the password.
+func (c Connector) String() string { return fmt.Sprintf("%s@%s:%d", c.User, c.Host, c.Port) }
+
+// GoString masks as String does.
+func (c Connector) GoString() string { return c.String() }
+
+// Open prepares one connection to a database; it is made at the first use. The caller closes it.
+//
+// The session looks names up in pg_catalog only, so that nothing in a tenant's schema is run with a
+// superuser's rights (CVE-2018-1058), and does not wait for synchronous replicas, so that roles can
+// be made while there is none.
+func (c Connector) Open(database string) (*sql.DB, error) {
+	connector, err := pq.NewConnectorConfig(pq.Config{
+		Host: c.Host, Port: or(c.Port, 5432), Database: database, User: c.User, Password: c.Password,
+		SSLMode:         pq.SSLMode(or(c.SSLMode, string(pq.SSLModeRequire))),
+		SSLSNI:          true,
+		ConnectTimeout:  or(c.ConnectTimeout, 10*time.Second),
+		ApplicationName: "postgres-operator", ClientEncoding: "UTF8", Datestyle: "ISO, MDY",
+		MinProtocolVersion: "3.0", MaxProtocolVersion: "3.0",
+		Runtime: map[string]string{
+			"search_path":        "pg_catalog",
+			"synchronous_commit": "local",
+			"statement_timeout":  milliseconds(or(c.StatementTimeout, 30*time.Second)),
+			"lock_timeout":       milliseconds(or(c.LockTimeout, 5*time.Second)),
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("prepare the connection to %s, %s: %w", c, databaseItem(database), err)
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(1)
+	return db, nil
+}
+
+func or[T comparable](value, otherwise T) T {
+	var zero T
+	if value == zero {
+		return otherwise
+	}
+	return value
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// queryer is what reading needs of a connection.
+type queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
