@@ -153,6 +153,9 @@ type CloneDescription struct {
 }
 
 // StandbyDescription names the primary to follow: a host, a WAL archive, or both.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.standby_host) || has(self.s3_wal_path) || has(self.gs_wal_path)",message="a standby needs a source: standby_host, s3_wal_path or gs_wal_path"
+// +kubebuilder:validation:XValidation:rule="!(has(self.s3_wal_path) && has(self.gs_wal_path))",message="s3_wal_path and gs_wal_path exclude each other"
 type StandbyDescription struct {
 	// s3_wal_path is a WAL archive in S3.
 	S3WalPath string `json:"s3_wal_path,omitempty"`

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kjson "sigs.k8s.io/json"
 )
 
 // Values of PostgresStatus.PostgresClusterStatus. The empty string means: not seen yet.
@@ -66,5 +67,5 @@ func (s *PostgresStatus) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	type plain PostgresStatus // without this method
-	return json.Unmarshal(data, (*plain)(s))
+	return kjson.UnmarshalCaseSensitivePreserveInts(data, (*plain)(s))
 }

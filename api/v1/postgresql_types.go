@@ -11,6 +11,8 @@ import (
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:path=postgresqls,singular=postgresql,shortName=pg,categories=all,scope=Namespaced
 // +kubebuilder:metadata:labels="app.kubernetes.io/name=postgres-operator"
+// +kubebuilder:validation:XValidation:rule="oldSelf.hasValue() || size(self.metadata.name) <= 52",optionalOldSelf=true,message="metadata.name must be no more than 52 characters: Kubernetes puts it, with 11 more, into a label of each pod"
+// +kubebuilder:validation:XValidation:rule="oldSelf.hasValue() || self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",optionalOldSelf=true,message="metadata.name becomes the name of a Service: it must consist of lower case letters, digits and '-', start with a letter and not end with '-'"
 // +kubebuilder:printcolumn:name="Team",type=string,JSONPath=`.spec.teamId`,description="Team that owns the cluster"
 // +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.spec.postgresql.version`,description="Major version of Postgres"
 // +kubebuilder:printcolumn:name="Pods",type=integer,JSONPath=`.spec.numberOfInstances`,description="Number of database pods asked for"
@@ -96,10 +98,10 @@ type PostgresSpec struct {
 	Databases map[string]string `json:"databases,omitempty"`
 
 	// preparedDatabases are databases with schemas, extensions and a set of owner, reader and writer
-	// roles. An empty map makes one database named like the cluster.
+	// roles. An empty map makes one database named like the cluster, which is not the same as none.
 	//
 	// +optional
-	PreparedDatabases map[string]PreparedDatabase `json:"preparedDatabases,omitempty"`
+	PreparedDatabases map[string]PreparedDatabase `json:"preparedDatabases,omitzero"`
 
 	// clone creates the cluster as a copy of another one. Read at bootstrap only.
 	Clone *CloneDescription `json:"clone,omitempty"`
