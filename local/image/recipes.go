@@ -120,8 +120,10 @@ func (b *Builder) pgbouncerLayers(ctx context.Context) ([]layer, error) {
 
 func pgbouncerConfig() v1.Config {
 	return v1.Config{
-		Entrypoint:   []string{"/usr/local/bin/pgbouncer-entrypoint"},
-		User:         "100:101",
+		Entrypoint: []string{"/usr/local/bin/pgbouncer-entrypoint"},
+		User:       "100:101",
+		// SIGTERM would wait for all clients to leave, see PgBouncer, "Signals".
+		StopSignal:   "SIGQUIT",
 		WorkingDir:   "/",
 		Env:          []string{"PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
 		ExposedPorts: map[string]struct{}{"5432/tcp": {}},

@@ -68,7 +68,7 @@ func TestChildEnvironmentHidesPasswords(t *testing.T) {
 		"PATH": "/bin", "POD_IP": "10.0.0.1", "KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443",
 		"PGPASSWORD_SUPERUSER": "secret", "CLONE_PASSWORD": "secret", "SPILO_CONFIGURATION": "{}", "KUBERNETES_LABELS": "{}",
 	})
-	require.Equal(t, []string{"HOME=/home/postgres", "KUBERNETES_SERVICE_HOST=10.96.0.1", "KUBERNETES_SERVICE_PORT=443", "PATH=/bin", "POD_IP=10.0.0.1"}, got)
+	require.Equal(t, []string{"HOME=/home/postgres", "KUBERNETES_SERVICE_HOST=10.96.0.1", "KUBERNETES_SERVICE_PORT=443", "PATH=/bin", "POD_IP=10.0.0.1", "PYTHONWARNINGS=ignore::FutureWarning"}, got)
 }
 
 func TestEscapePass(t *testing.T) {

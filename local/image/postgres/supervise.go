@@ -26,7 +26,8 @@ const (
 var passedOn = []string{"PATH", "HOSTNAME", "LANG", "LC_ALL", "TZ", "PGHOME", "POD_IP", "POD_NAMESPACE", "KUBERNETES_SERVICE_", "KUBERNETES_PORT_"}
 
 func childEnvironment(env environment) []string {
-	child := []string{"HOME=" + home}
+	// Patroni 4.1 calls urllib3 in a way that newer ones warn of at every start.
+	child := []string{"HOME=" + home, "PYTHONWARNINGS=ignore::FutureWarning"}
 	for name, value := range env {
 		if slices.ContainsFunc(passedOn, func(allowed string) bool {
 			return name == allowed || strings.HasSuffix(allowed, "_") && strings.HasPrefix(name, allowed)
