@@ -27,7 +27,7 @@ const (
 
 // Cluster is the view of all members that they share.
 type Cluster struct {
-	Scope               string               `json:"scope"` // name of the cluster, since Patroni 3.1
+	Scope               string               `json:"scope"` // name of the cluster; Patroni 3.0 leaves it out
 	Members             []Member             `json:"members"`
 	Paused              bool                 `json:"pause"`
 	ScheduledSwitchover *ScheduledSwitchover `json:"scheduled_switchover"`

@@ -1,6 +1,7 @@
 package patroni
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -40,8 +41,12 @@ func hasStatus(err error, status int) bool {
 	return errors.As(err, &refused) && refused.Status == status
 }
 
-// excerpt returns the beginning of an answer on one line.
+// excerpt returns the beginning of an answer on one line. Pages of HTML, which
+// Patroni makes where it has nothing to say, repeat the status only.
 func excerpt(answer []byte) string {
+	if strings.HasPrefix(strings.ToLower(string(bytes.TrimSpace(answer))), "<!doctype html") {
+		return ""
+	}
 	text := strings.Join(strings.Fields(strings.ToValidUTF8(string(answer), "?")), " ")
 	if len(text) > 300 {
 		text = strings.ToValidUTF8(text[:300], "") + "..."

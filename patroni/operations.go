@@ -2,10 +2,15 @@ package patroni
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
 )
+
+// unmet is what Patroni answers, with status 503, when nothing had to be
+// restarted; seen with 3.0.2, 3.3.8 and 4.1.4.
+const unmet = "restart conditions are not satisfied"
 
 // RestartRequest limits a restart.
 type RestartRequest struct {
@@ -17,8 +22,9 @@ type RestartRequest struct {
 }
 
 // Restart restarts the Postgres of this member, not its pod: POST /restart. It
-// returns what Patroni says. Patroni answers when the restart is over; an
-// answer that does not come in time is ErrUnknownOutcome.
+// returns what Patroni says; that nothing was pending is no error. Patroni
+// answers when the restart is over; an answer that does not come in time is
+// ErrUnknownOutcome.
 func (c *Client) Restart(ctx context.Context, r RestartRequest) (string, error) {
 	body := map[string]any{}
 	if r.OnlyPending {
@@ -27,7 +33,12 @@ func (c *Client) Restart(ctx context.Context, r RestartRequest) (string, error) 
 	if r.Timeout > 0 {
 		body["timeout"] = int(r.Timeout.Round(time.Second).Seconds())
 	}
-	return c.operation(ctx, "restart", body)
+	said, err := c.operation(ctx, "restart", body)
+	var refused *Error
+	if errors.As(err, &refused) && strings.Contains(refused.Body, unmet) {
+		return unmet, nil
+	}
+	return said, err
 }
 
 // SwitchoverRequest names who hands over to whom.

@@ -44,12 +44,12 @@ type Replication struct {
 
 // Identity names the Patroni that answers.
 type Identity struct {
-	Name    string `json:"name"` // since Patroni 3.1
+	Name    string `json:"name"` // Patroni 3.0 leaves it out
 	Scope   string `json:"scope"`
 	Version string `json:"version"`
 }
 
-// PendingReason says by parameter why a restart is due, since Patroni 4.
+// PendingReason says by parameter why a restart is due, where Patroni tells (4.1 does).
 type PendingReason map[string]ValueChange
 
 // ValueChange is a value in force and the one that a restart brings.
