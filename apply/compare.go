@@ -1,0 +1,302 @@
+package apply
+
+import (
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"postgres-operator/schema"
+)
+
+// difference is one place where a live object is not what is desired.
+type difference struct {
+	path schema.Path
+	// old and new are the live and the desired value; nil where there is none.
+	old, new any
+	kind     differenceKind
+}
+
+type differenceKind int
+
+const (
+	// value: it differs from ours.
+	value differenceKind = iota
+	// disowned: the value is right, but we are not recorded as its owner.
+	disowned
+	// left: we own it and no longer desire it.
+	left
+	// forbidden: somebody else has set what must not be there.
+	forbidden
+)
+
+// compare lists the differences between a desired object in normal form and a
+// live one, sorted by path. Without any, applying would change nothing.
+//
+// It walks along the desired object, the live one and our field manager's
+// entry in managedFields at once, which is what makes an idle pass cheap.
+func compare(desired, live *unstructured.Unstructured, manager string) []difference {
+	t, _ := schema.TypeOf(desired.GroupVersionKind())
+	c := comparer{path: make(schema.Path, 0, 16)}
+	own := owned{fields: ownedFields(live, manager)}
+	if own.fields == nil {
+		c.add(disowned, nil, nil)
+	} else {
+		own.known, own.present = true, true
+	}
+	c.root(t, desired.Object, live.Object, own)
+	for _, path := range absent(desired.GroupVersionKind().GroupKind()) {
+		c.absent(path, desired.Object, live.Object)
+	}
+	slices.SortFunc(c.found, func(a, b difference) int { return slices.Compare(a.path, b.path) })
+	return c.found
+}
+
+// ownedFields is the manager's set of applied fields in the notation of
+// managedFields: f:name for a field, k:{…} for an item of a keyed list, v:… for
+// one of a set, "." for the item itself. nil when it has applied nothing, or in
+// another version of the API.
+func ownedFields(live *unstructured.Unstructured, manager string) map[string]any {
+	meta, _ := live.Object["metadata"].(map[string]any)
+	entries, _ := meta["managedFields"].([]any)
+	for _, e := range entries {
+		entry, _ := e.(map[string]any)
+		if entry["manager"] == manager && entry["operation"] == "Apply" && entry["subresource"] == nil &&
+			entry["apiVersion"] == live.Object["apiVersion"] {
+			fields, _ := entry["fieldsV1"].(map[string]any)
+			return fields
+		}
+	}
+	return nil
+}
+
+// owned is what we own at one place.
+type owned struct {
+	fields  map[string]any
+	present bool // we own this place or something below it
+	known   bool // false: ownership has been dealt with further up
+}
+
+// child is what we own one step down. Owning a place without naming anything
+// below it is owning it as one value, with all it holds.
+func (o owned) child(key string) owned {
+	if !o.known || !o.present || len(o.fields) == 0 {
+		return owned{}
+	}
+	v, present := o.fields[key]
+	fields, _ := v.(map[string]any)
+	return owned{fields, present, true}
+}
+
+type comparer struct {
+	path  schema.Path
+	found []difference
+}
+
+func (c *comparer) add(kind differenceKind, old, new any) {
+	c.found = append(c.found, difference{slices.Clone(c.path), old, new, kind})
+}
+
+// root compares whole objects, without what names them: the server keeps that
+// out of managedFields.
+func (c *comparer) root(t schema.Type, want, have map[string]any, own owned) {
+	body := make(map[string]any, len(want))
+	for key, v := range want {
+		switch key {
+		case "apiVersion", "kind":
+		case "metadata":
+			meta := make(map[string]any)
+			for key, v := range v.(map[string]any) {
+				if key != "name" && key != "namespace" {
+					meta[key] = v
+				}
+			}
+			if len(meta) > 0 {
+				body[key] = meta
+			}
+		default:
+			body[key] = v
+		}
+	}
+	c.fields(t, body, have, own)
+}
+
+// value compares one place of any shape.
+func (c *comparer) value(t schema.Type, want, have any, own owned) {
+	switch t.Shape(want) {
+	case schema.Fields:
+		c.fields(t, want.(map[string]any), have, own)
+	case schema.KeyedList:
+		c.items(t, want.([]any), have, own)
+	case schema.Set:
+		c.set(want.([]any), have, own)
+	default:
+		before := len(c.found)
+		c.atom(t, want, have)
+		if len(c.found) == before && own.known && !own.present {
+			c.add(disowned, have, want)
+		}
+	}
+}
+
+// entered reports a container of which we own nothing, once, and tells what is
+// owned below it.
+func (c *comparer) entered(have any, own owned) owned {
+	if own.known && !own.present {
+		c.add(disowned, have, nil)
+		return owned{}
+	}
+	return own
+}
+
+func (c *comparer) fields(t schema.Type, want map[string]any, have any, own owned) {
+	live, ok := have.(map[string]any)
+	if !ok && have != nil {
+		c.add(value, have, want)
+		return
+	}
+	if own = c.entered(have, own); len(want) == 0 && live == nil {
+		return // An empty struct: the server may or may not keep it.
+	}
+	seen := 0
+	for name, v := range want {
+		field, _ := t.Field(name)
+		below := own.child("f:" + name)
+		if below.present {
+			seen++
+		}
+		c.path = c.path.Field(name)
+		c.value(field, v, live[name], below)
+		c.path = c.path[:len(c.path)-1]
+	}
+	if own.present && seen < own.entries() {
+		for key, v := range own.fields {
+			name, isField := strings.CutPrefix(key, "f:")
+			if _, wanted := want[name]; !isField || wanted {
+				continue
+			}
+			field, _ := t.Field(name)
+			c.path = c.path.Field(name)
+			c.left(field, v, live[name])
+			c.path = c.path[:len(c.path)-1]
+		}
+	}
+}
+
+// entries counts what we own below a place.
+func (o owned) entries() int {
+	if _, self := o.fields["."]; self {
+		return len(o.fields) - 1
+	}
+	return len(o.fields)
+}
+
+func (c *comparer) items(t schema.Type, want []any, have any, own owned) {
+	live, ok := have.([]any)
+	if !ok && have != nil {
+		c.add(value, have, want)
+		return
+	}
+	own = c.entered(have, own)
+	var matched map[string]bool
+	if own.present {
+		matched = make(map[string]bool, len(want))
+	}
+	last, ordered := -1, true
+	for i, v := range want {
+		item, _ := v.(map[string]any)
+		found, at := t.Find(live, item, i)
+		c.path = c.path.Item(t.KeyValues(item)...)
+		if at < 0 {
+			c.add(value, nil, item)
+		} else {
+			ordered, last = ordered && at > last, at
+		}
+		if own.present {
+			key := itemKey(t, item)
+			matched[key] = true
+			if at >= 0 {
+				c.value(t.Item(), item, found, own.child(key))
+			}
+		} else if at >= 0 {
+			c.value(t.Item(), item, found, owned{})
+		}
+		c.path = c.path[:len(c.path)-1]
+	}
+	if !ordered {
+		c.add(value, keysOf(t, live), keysOf(t, want))
+	}
+	for key, v := range own.fields {
+		if matched[key] || !strings.HasPrefix(key, "k:") {
+			continue
+		}
+		item, _ := t.Find(live, keyFields(key), len(live))
+		c.path = c.path.Item(t.KeyValues(keyFields(key))...)
+		c.left(t.Item(), v, asAny(item))
+		c.path = c.path[:len(c.path)-1]
+	}
+}
+
+func (c *comparer) set(want []any, have any, own owned) {
+	live, ok := have.([]any)
+	if !ok && have != nil {
+		c.add(value, have, want)
+		return
+	}
+	own = c.entered(have, own)
+	matched := make(map[string]bool, len(want))
+	for _, v := range want {
+		key := valueKey(v)
+		matched[key] = true
+		c.path = c.path.Item(v)
+		if !slices.ContainsFunc(live, func(other any) bool { return schema.SameScalar(other, v) }) {
+			c.add(value, nil, v)
+		} else if own.present && !own.child(key).present {
+			c.add(disowned, v, v)
+		}
+		c.path = c.path[:len(c.path)-1]
+	}
+	for key := range own.fields {
+		if strings.HasPrefix(key, "v:") && !matched[key] {
+			c.path = c.path.Item(key[2:])
+			c.add(left, key[2:], nil)
+			c.path = c.path[:len(c.path)-1]
+		}
+	}
+}
+
+// left reports what we own below a place that is no longer desired, as few
+// places as name it all: an item of a keyed list as one, a struct field by field.
+func (c *comparer) left(t schema.Type, own, have any) {
+	fields, _ := own.(map[string]any)
+	live, isMap := have.(map[string]any)
+	if _, self := fields["."]; self || len(fields) == 0 || !isMap {
+		c.add(left, have, nil)
+		return
+	}
+	for key, v := range fields {
+		name := strings.TrimPrefix(key, "f:")
+		field, _ := t.Field(name)
+		c.path = c.path.Field(name)
+		c.left(field, v, live[name])
+		c.path = c.path[:len(c.path)-1]
+	}
+}
+
+// absent reports a field that must not be there.
+func (c *comparer) absent(path []string, want, have map[string]any) {
+	if _, wanted, _ := unstructured.NestedFieldNoCopy(want, path...); wanted {
+		return
+	}
+	old, there, _ := unstructured.NestedFieldNoCopy(have, path...)
+	if !there {
+		return
+	}
+	at := make(schema.Path, 0, len(path))
+	for _, name := range path {
+		at = at.Field(name)
+	}
+	if !slices.ContainsFunc(c.found, func(d difference) bool { return slices.Equal(d.path, at) }) {
+		c.found = append(c.found, difference{at, old, nil, forbidden})
+	}
+}
