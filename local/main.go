@@ -1,4 +1,22 @@
-// Command local runs a real Kubernetes on a bare Debian machine.
+// Command local runs a real Kubernetes on a bare Debian machine: root, two
+// cores, no Docker engine, and nothing downloaded but Go modules and Debian packages.
+//
+// The packages, in the order in which `up` uses them:
+//
+//	layout        where everything lies
+//	machine       Debian packages, control groups, mounts
+//	binaries      etcd, Kubernetes and CoreDNS, built from the modules etcd/, kubernetes/, coredns/
+//	image         container images, built from Debian packages
+//	network       a bridge, and a network namespace per worker
+//	certs         certificates
+//	process       daemons that outlive this program
+//	controlplane  etcd, API server, controller manager, scheduler, DNS, the host's proxy
+//	worker        containerd, kubelet and proxy of a worker
+//	kubeapi       the little of the Kubernetes API that is needed here
+//	cluster       up, down, status, failures: the order of things
+//
+// Control groups: version 1 and the hybrid layout are what this was tried on;
+// on a machine with version 2 alone the workers' groups are made usable, untried.
 package main
 
 import (

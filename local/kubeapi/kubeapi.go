@@ -31,7 +31,9 @@ func New(server, authority, certificate, key string) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the cluster's authority: %w", err)
 	}
-	roots.AppendCertsFromPEM(ca)
+	if !roots.AppendCertsFromPEM(ca) {
+		return nil, fmt.Errorf("%s holds no certificate", authority)
+	}
 	pair, err := tls.LoadX509KeyPair(certificate, key)
 	if err != nil {
 		return nil, fmt.Errorf("reading the administrator's certificate: %w", err)
@@ -81,12 +83,6 @@ func (c *Client) do(ctx context.Context, method, path, contentType string, body 
 		return nil, fmt.Errorf("%s %s: %s: %s", method, path, response.Status, bytes.TrimSpace(answer))
 	}
 	return answer, nil
-}
-
-// Ready reports why the server is not ready, or nil.
-func (c *Client) Ready(ctx context.Context) error {
-	_, err := c.Get(ctx, "/readyz")
-	return err
 }
 
 // Node is a node and what it says of its own health.

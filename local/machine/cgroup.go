@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -87,7 +88,10 @@ func inheritCPUSet(root, dir string) error {
 	return nil
 }
 
-// enableControllers hands every controller of a version 2 tree down to the
+// kubeletControllers are the version 2 controllers that a kubelet limits pods by.
+var kubeletControllers = []string{"cpu", "cpuset", "hugetlb", "io", "memory", "pids"}
+
+// enableControllers hands the controllers of a version 2 tree down to the
 // group and to its children.
 func enableControllers(root, dir string) error {
 	available, err := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
@@ -96,6 +100,9 @@ func enableControllers(root, dir string) error {
 	}
 	for _, parent := range []string{root, dir} {
 		for _, controller := range strings.Fields(string(available)) {
+			if !slices.Contains(kubeletControllers, controller) {
+				continue
+			}
 			err := os.WriteFile(filepath.Join(parent, "cgroup.subtree_control"), []byte("+"+controller), 0o644)
 			if err != nil {
 				return fmt.Errorf("enabling the controller %s: %w", controller, err)

@@ -68,13 +68,14 @@ func (s Supervisor) Ensure(ctx context.Context, d Daemon) (bool, error) {
 	if err := s.Stop(ctx, d.Name, 5*time.Second); err != nil {
 		return false, err
 	}
-	if err := s.start(d); err != nil {
+	if err := s.start(ctx, d); err != nil {
 		return false, fmt.Errorf("starting %s: %w", d.Name, err)
 	}
 	return true, nil
 }
 
-func (s Supervisor) start(d Daemon) error {
+// start runs the daemon; the end of ctx does not end it.
+func (s Supervisor) start(ctx context.Context, d Daemon) error {
 	if err := prepare(d); err != nil {
 		return err
 	}
@@ -88,7 +89,7 @@ func (s Supervisor) start(d Daemon) error {
 		// Not `ip netns exec`: that mounts another /sys and so hides the cgroups.
 		argv = append([]string{"/usr/bin/nsenter", "--net=" + d.Namespace, "--"}, argv...)
 	}
-	command := exec.Command(argv[0], argv[1:]...)
+	command := exec.CommandContext(context.WithoutCancel(ctx), argv[0], argv[1:]...)
 	command.Env = append([]string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"HOME=/root",

@@ -27,31 +27,19 @@ type Process struct {
 func (p Process) runs(program string) bool { return len(p.Argv) > 0 && p.Argv[0] == program }
 
 // Find returns the processes started as the named daemon, without the
-// children that inherited its mark.
+// children that inherited its mark: a daemon leads a session of its own.
 func Find(name string) ([]Process, error) {
 	all, err := All()
 	if err != nil {
 		return nil, err
 	}
-	byPID := map[int]bool{}
 	var found []Process
 	for _, p := range all {
-		if p.Name == name {
-			byPID[p.PID] = true
-		}
-	}
-	for _, p := range all {
-		if p.Name == name && !byPID[parent(p.PID)] && !isShim(p) {
+		if p.Name == name && session(p.PID) == p.PID {
 			found = append(found, p)
 		}
 	}
 	return found, nil
-}
-
-// isShim recognises the process that keeps a container when containerd has
-// gone: it has left its parent, and still carries containerd's mark.
-func isShim(p Process) bool {
-	return len(p.Argv) > 0 && strings.HasPrefix(filepath.Base(p.Argv[0]), "containerd-shim")
 }
 
 // All returns every process that carries our mark.
@@ -106,21 +94,23 @@ func parseMark(environ []byte) (name, digest string, ok bool) {
 	return "", "", false
 }
 
-func parent(pid int) int {
+// session returns the process that leads the session of pid, 0 when it has gone.
+func session(pid int) int {
 	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return 0
 	}
-	// The second field is the command in parentheses and may hold anything.
+	// The second field is the command in parentheses and may hold anything;
+	// after it come state, parent, process group and session.
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	if len(fields) < 2 {
+	if len(fields) < 4 {
 		return 0
 	}
-	ppid, err := strconv.Atoi(fields[1])
+	leader, err := strconv.Atoi(fields[3])
 	if err != nil {
 		return 0
 	}
-	return ppid
+	return leader
 }
 
 func (p Process) stop(ctx context.Context, grace time.Duration) error {
