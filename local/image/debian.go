@@ -69,8 +69,7 @@ Dpkg::Use-Pty "0";
 
 // base is the layer that all Debian images share.
 func (b *Builder) base(ctx context.Context) (layer, error) {
-	script := "apt-get purge --yes --allow-remove-essential --auto-remove e2fsprogs 2>/dev/null || true\n"
-	r := recipe{name: "debian", script: script, files: []file{
+	r := recipe{name: "debian", files: []file{
 		{path: "etc/apt/apt.conf.d/local", mode: 0o644, content: []byte(aptConfig)},
 		{path: "etc/dpkg/dpkg.cfg.d/local", mode: 0o644, content: []byte("force-unsafe-io\n")},
 	}}
@@ -99,11 +98,11 @@ func (b *Builder) debian(ctx context.Context, r recipe, lower *layer) (layer, er
 // buildTree builds the tree in root and writes the layer to w.
 func (b *Builder) buildTree(ctx context.Context, w io.Writer, r recipe, root string, lower *layer) error {
 	done := b.step("build the layer %s from Debian packages", r.name)
+	start := time.Now()
 	known, err := b.lowerTree(ctx, root, lower)
 	if err != nil {
 		return err
 	}
-	start := time.Now()
 	for _, f := range r.files {
 		path := filepath.Join(root, f.path)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -115,9 +114,6 @@ func (b *Builder) buildTree(ctx context.Context, w io.Writer, r recipe, root str
 	}
 	if err := inTree(ctx, root, r.shell()); err != nil {
 		return err
-	}
-	if lower == nil {
-		start = time.Unix(0, 0) // bootstrapping wrote all of it
 	}
 	if err := writeTree(w, root, known, start); err != nil {
 		return err

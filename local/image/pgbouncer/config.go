@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -29,6 +30,11 @@ var required = []string{
 	"CONNECTION_POOLER_MAX_CLIENT_CONN", "CONNECTION_POOLER_MAX_DB_CONN",
 }
 
+var optional = []string{
+	"INFRASTRUCTURE_ROLES",
+	"CONNECTION_POOLER_CLIENT_TLS_CRT", "CONNECTION_POOLER_CLIENT_TLS_KEY", "CONNECTION_POOLER_CLIENT_CA_FILE",
+}
+
 // plain is what may stand in a line of the configuration without quoting.
 var plain = regexp.MustCompile(`^[A-Za-z0-9_.,/:@-]*$`)
 
@@ -39,6 +45,8 @@ func pgbouncerConfig(env environment) (string, error) {
 		if env[name] == "" {
 			return "", fmt.Errorf("%s: must be set", name)
 		}
+	}
+	for _, name := range append(slices.Clone(required), optional...) {
 		if !plain.MatchString(env[name]) {
 			return "", fmt.Errorf("%s: %q: allowed are letters, digits and _.,/:@-", name, env[name])
 		}
@@ -46,7 +54,7 @@ func pgbouncerConfig(env environment) (string, error) {
 	lines := []string{
 		"[databases]",
 		fmt.Sprintf("* = host=%s port=%s auth_user=%s", env["PGHOST"], env["PGPORT"], env["PGUSER"]),
-		// The one database which has the look-up function for sure.
+		// Named, because passwords are looked up through it, see auth_dbname.
 		fmt.Sprintf("postgres = host=%s port=%s auth_user=%s", env["PGHOST"], env["PGPORT"], env["PGUSER"]),
 		"",
 		"[pgbouncer]",
