@@ -48,9 +48,7 @@ const usage = `local runs a real Kubernetes on this machine: Linux, root, no Doc
 `
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := run(ctx, os.Args[1:])
+	err := run(os.Args[1:])
 	switch {
 	case errors.Is(err, errUsage):
 		fmt.Fprintf(os.Stderr, "local: %v\n\n%s", err, usage)
@@ -61,7 +59,9 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, args []string) error {
+func run(args []string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	command, err := parse(args)
 	if err != nil {
 		return err

@@ -76,14 +76,14 @@ func Build(ctx context.Context, source, cache string, run Runner) (string, error
 // new Go release is no reason for everyone to build Kubernetes again.
 func digest(source string) (string, error) {
 	sum := sha256.New()
-	fmt.Fprintln(sum, runtime.GOOS, runtime.GOARCH)
+	sum.Write(fmt.Appendln(nil, runtime.GOOS, runtime.GOARCH))
 	for _, name := range modules {
 		for _, file := range []string{"go.mod", "go.sum", "main.go"} {
 			content, err := os.ReadFile(filepath.Join(source, name, file))
 			if err != nil {
 				return "", fmt.Errorf("reading the sources of %s: %w", name, err)
 			}
-			fmt.Fprintln(sum, name, file, len(content))
+			sum.Write(fmt.Appendln(nil, name, file, len(content)))
 			sum.Write(content)
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"postgres-operator/local/controlplane"
@@ -15,8 +15,10 @@ import (
 	"postgres-operator/local/process"
 )
 
-// checkTimeout bounds one health check of Status.
-const checkTimeout = 2 * time.Second
+const (
+	checkTimeout = 2 * time.Second // of one health check
+	healthy      = "ok"
+)
 
 // Status prints what runs and how it is. It fails when the cluster is up but
 // not healthy.
@@ -26,27 +28,15 @@ func (c *Cluster) Status(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	if len(running) == 0 {
-		fmt.Fprintln(out, "The local cluster is down.")
-		return nil
-	}
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "COMPONENT\tPID\tSINCE\tHEALTH")
-	var unhealthy []string
-	checks := c.checks()
-	for _, name := range slices.Sorted(maps.Keys(checks)) {
-		pid, since, health := describe(ctx, running[name], checks[name])
-		if health != "ok" {
-			unhealthy = append(unhealthy, name)
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", name, pid, since, health)
-	}
-	if err := table.Flush(); err != nil {
+		_, err := fmt.Fprintln(out, "The local cluster is down.")
 		return err
 	}
-	fmt.Fprintf(out, "\nkubeconfig  %s\nlogs        %s\naudit log   %s\n\n",
-		c.layout.AdminKubeconfig(), c.layout.Logs(), c.layout.AuditLog())
-	waiting := c.printNodes(ctx, out)
-	if problems := append(unhealthy, waiting...); len(problems) > 0 {
+	var text strings.Builder
+	problems := append(c.describeDaemons(ctx, &text, running), c.describeNodes(ctx, &text)...)
+	if _, err := io.WriteString(out, text.String()); err != nil {
+		return err
+	}
+	if len(problems) > 0 {
 		return fmt.Errorf("not healthy: %s", strings.Join(problems, "; "))
 	}
 	return nil
@@ -67,22 +57,40 @@ func (c *Cluster) running() (map[string]process.Process, error) {
 	return running, nil
 }
 
+// describeDaemons writes a line per daemon and returns what is wrong with them.
+func (c *Cluster) describeDaemons(ctx context.Context, text *strings.Builder, running map[string]process.Process) []string {
+	const row = "%-24s %-8s %-10s %s\n"
+	fmt.Fprintf(text, row, "COMPONENT", "PID", "SINCE", "HEALTH")
+	var problems []string
+	checks := c.checks()
+	for _, name := range slices.Sorted(maps.Keys(checks)) {
+		pid, since, health := describe(ctx, running[name], checks[name])
+		if health != healthy {
+			problems = append(problems, name)
+		}
+		fmt.Fprintf(text, row, name, pid, since, health)
+	}
+	fmt.Fprintf(text, "\nkubeconfig  %s\nlogs        %s\naudit log   %s\n\n",
+		c.layout.AdminKubeconfig(), c.layout.Logs(), c.layout.AuditLog())
+	return problems
+}
+
 func describe(ctx context.Context, p process.Process, check controlplane.Check) (pid, since, health string) {
 	if p.PID == 0 {
 		return "-", "-", "not running"
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	health = "ok"
+	health = healthy
 	if err := check(ctx); err != nil {
 		health = err.Error()
 	}
-	return fmt.Sprint(p.PID), time.Since(p.Started).Truncate(time.Second).String(), health
+	return strconv.Itoa(p.PID), time.Since(p.Started).Truncate(time.Second).String(), health
 }
 
-// printNodes prints the nodes as the API server sees them and returns what is
-// wrong with them.
-func (c *Cluster) printNodes(ctx context.Context, out io.Writer) []string {
+// describeNodes writes the nodes as the API server sees them and returns what
+// is wrong with them.
+func (c *Cluster) describeNodes(ctx context.Context, text *strings.Builder) []string {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	client, err := c.plane.AdminClient()
@@ -98,13 +106,13 @@ func (c *Cluster) printNodes(ctx context.Context, out io.Writer) []string {
 		if !node.Ready {
 			health = "not ready: " + node.Reason
 		}
-		fmt.Fprintf(out, "%s  %s\n", node.Name, health)
+		fmt.Fprintf(text, "%s  %s\n", node.Name, health)
 	}
-	waiting := notReady(nodes, c.workers)
+	problems := notReady(nodes, c.workers)
 	for _, w := range c.workers {
 		if network.IsCut(w.Worker) {
-			waiting = append(waiting, w.Name+" is cut off the network")
+			problems = append(problems, w.Name+" is cut off the network")
 		}
 	}
-	return waiting
+	return problems
 }

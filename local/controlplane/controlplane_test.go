@@ -72,12 +72,12 @@ func TestAdminKubeconfig(t *testing.T) {
 	require.Contains(t, string(written), "current-context: local\n")
 	require.Contains(t, string(written), "server: "+Server+"\n")
 
-	edited := append(written, "# namespace: mine\n"...)
-	require.NoError(t, os.WriteFile(path, edited, 0o600))
+	edited := string(written) + "# namespace: mine\n"
+	require.NoError(t, os.WriteFile(path, []byte(edited), 0o600))
 	require.NoError(t, Identities(l, network.Workers(2)))
 	kept, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Equal(t, string(edited), string(kept), "a kubeconfig of this cluster is left alone")
+	require.Equal(t, edited, string(kept), "a kubeconfig of this cluster is left alone")
 
 	require.NoError(t, os.RemoveAll(l.Cluster()))
 	require.NoError(t, Identities(l, network.Workers(2)))

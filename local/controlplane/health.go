@@ -66,7 +66,7 @@ func CheckHTTP(url string) Check {
 		if err != nil {
 			return err
 		}
-		defer response.Body.Close()
+		defer func() { _ = response.Body.Close() }()
 		if response.StatusCode != http.StatusOK {
 			return fmt.Errorf("GET %s: %s", url, response.Status)
 		}

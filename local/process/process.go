@@ -42,9 +42,8 @@ type File struct{ Path, Content string }
 
 // digest changes whenever the daemon must be started anew to follow its definition.
 func (d Daemon) digest() string {
-	sum := sha256.New()
-	fmt.Fprintf(sum, "%q %q %q %q", d.Argv, d.Env, d.Namespace, d.Files)
-	return hex.EncodeToString(sum.Sum(nil))[:16]
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q", d.Argv, d.Env, d.Namespace, d.Files))
+	return hex.EncodeToString(sum[:8])
 }
 
 // Supervisor starts and stops daemons. Logs is the directory of their output.
@@ -83,7 +82,7 @@ func (s Supervisor) start(ctx context.Context, d Daemon) error {
 	if err != nil {
 		return err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	argv := d.Argv
 	if d.Namespace != "" {
 		// Not `ip netns exec`: that mounts another /sys and so hides the cgroups.
@@ -135,7 +134,9 @@ func (s Supervisor) openLog(name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(log, "---- started %s\n", time.Now().Format(time.RFC3339))
+	if _, err := fmt.Fprintf(log, "---- started %s\n", time.Now().Format(time.RFC3339)); err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
 	return log, nil
 }
 

@@ -26,7 +26,7 @@ func New(out io.Writer) *Log { return &Log{out: out, start: time.Now()} }
 func (l *Log) Printf(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	fmt.Fprintf(l.out, "[%6.1fs] %s\n", time.Since(l.start).Seconds(), fmt.Sprintf(format, args...))
+	_, _ = fmt.Fprintf(l.out, "[%6.1fs] %s\n", time.Since(l.start).Seconds(), fmt.Sprintf(format, args...))
 }
 
 // Step runs one step and prints when it began, that it is still running, and
