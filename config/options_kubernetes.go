@@ -38,9 +38,9 @@ type Kubernetes struct {
 	InfrastructureRolesSecretName            NamespacedName       `key:"infrastructure_roles_secret_name" doc:"Secret that lists roles of every cluster as userN, passwordN, inroleN."`
 	InfrastructureRoles                      []InfrastructureRole `key:"infrastructure_roles_secrets" doc:"Secrets that each describe roles of every cluster."`
 	WatchedNamespace                         string               `key:"watched_namespace" format:"namespaces" restart:"true" doc:"Namespaces to serve: empty for the operator's own, one, several separated by commas, or * for all."`
-	PodServiceAccountName                    string               `key:"pod_service_account_name" default:"postgres-pod" required:"true" format:"name" doc:"Service account of all pods, created in a namespace where it is missing."`
+	PodServiceAccountName                    string               `key:"pod_service_account_name" default:"postgres-pod" required:"true" format:"name" restart:"true" doc:"Service account of all pods, created in a namespace where it is missing."`
 	PodServiceAccountDefinition              Definition           `key:"pod_service_account_definition" format:"ServiceAccount" doc:"ServiceAccount (JSON or YAML) to create instead of a bare one; its name is pod_service_account_name."`
-	PodServiceAccountRoleBindingDefinition   Definition           `key:"pod_service_account_role_binding_definition" format:"RoleBinding" doc:"RoleBinding (JSON or YAML) to create instead of one to the ClusterRole named like the account."`
+	PodServiceAccountRoleBindingDefinition   Definition           `key:"pod_service_account_role_binding_definition" format:"RoleBinding" restart:"true" doc:"RoleBinding (JSON or YAML) to create instead of one to the ClusterRole named like the account."`
 	MasterPodMoveTimeout                     time.Duration        `key:"master_pod_move_timeout" default:"20m" code:"10m" doc:"How long moving a primary off a drained node is tried."`
 	CustomPodAnnotations                     map[string]string    `key:"custom_pod_annotations" doc:"Annotations of Spilo, pooler and backup pods; the manifest's win."`
 	EnablePodAntiAffinity                    bool                 `key:"enable_pod_antiaffinity" default:"false" doc:"Keep pods of one cluster apart."`

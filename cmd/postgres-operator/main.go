@@ -1,0 +1,75 @@
+// Command postgres-operator runs Postgres clusters on Kubernetes, and shows offline what it would run.
+//
+//	postgres-operator [run]          serve the clusters of a Kubernetes (what the Deployment does)
+//	postgres-operator render -f FILE print the objects that a manifest becomes
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+// command is one subcommand: run gets the arguments after its name.
+type command struct {
+	name, summary string
+	run           func(ctx context.Context, args []string, stdout, stderr io.Writer) error
+}
+
+func commands() []command {
+	return []command{
+		{"run", "serve the clusters of a Kubernetes (default)", runCommand},
+		{"render", "print the objects that a manifest becomes, offline", renderCommand},
+		{"version", "print the version", versionCommand},
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := dispatch(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		if !errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(os.Stderr, "postgres-operator:", err)
+			os.Exit(1)
+		}
+	}
+}
+
+func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	name := "run"
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		name, args = args[0], args[1:]
+	}
+	for _, c := range commands() {
+		if c.name == name {
+			return c.run(ctx, args, stdout, stderr)
+		}
+	}
+	usage(stderr)
+	if name == "help" {
+		return nil
+	}
+	return fmt.Errorf("there is no command %q", name)
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "Usage: postgres-operator COMMAND [flags]")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-8s %s\n", c.name, c.summary)
+	}
+	fmt.Fprintln(w, "Flags of a command: postgres-operator COMMAND -h")
+}
+
+func versionCommand(_ context.Context, _ []string, stdout, _ io.Writer) error {
+	_, err := fmt.Fprintln(stdout, version)
+	return err
+}

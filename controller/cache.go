@@ -1,0 +1,67 @@
+package controller
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"postgres-operator/apply"
+	"postgres-operator/config"
+	"postgres-operator/names"
+)
+
+// cacheOptions restricts every informer to what belongs to Postgres clusters: objects that carry
+// the cluster name label, and the pod service account and role binding by name. Secrets and
+// ConfigMaps of others never enter memory. No namespaces means all of them.
+func cacheOptions(c config.Config, namespaces []string) (cache.Options, error) {
+	named, err := labels.NewRequirement(c.ClusterNameLabel, selection.Exists, nil)
+	if err != nil {
+		return cache.Options{}, fmt.Errorf("select objects by label %q: %w", c.ClusterNameLabel, err)
+	}
+	ofClusters := labels.NewSelector().Add(*named)
+	byObject := map[client.Object]cache.ByObject{
+		&corev1.Pod{}:                 {Label: ofClusters},
+		&appsv1.ControllerRevision{}:  {Label: ofClusters},
+		newObject(serviceAccountKind): {Field: fields.OneTermEqualSelector("metadata.name", c.PodServiceAccountName)},
+		newObject(roleBindingKind):    {Field: fields.OneTermEqualSelector("metadata.name", roleBindingName(c))},
+	}
+	for _, k := range clusterKinds() {
+		byObject[newObject(k.GroupVersionKind)] = cache.ByObject{Label: ofClusters}
+	}
+	byObject[newObject(configMapKind)] = cache.ByObject{Label: ofClusters, Transform: metadataOnly}
+	options := cache.Options{ByObject: byObject, DefaultTransform: apply.Strip(names.ManagerCluster, names.ManagerLegacy)}
+	if namespaces != nil {
+		options.DefaultNamespaces = map[string]cache.Config{}
+		for _, ns := range namespaces {
+			options.DefaultNamespaces[ns] = cache.Config{}
+		}
+	}
+	return options, nil
+}
+
+// roleBindingName is the name in the configured definition, or that of the pod service account.
+func roleBindingName(c config.Config) string {
+	metadata, _ := c.PodServiceAccountRoleBindingDefinition["metadata"].(map[string]any)
+	if name, _ := metadata["name"].(string); name != "" {
+		return name
+	}
+	return c.PodServiceAccountName
+}
+
+// metadataOnly keeps of Patroni's ConfigMaps that they exist; nothing reads their content.
+func metadataOnly(obj any) (any, error) {
+	if u, ok := obj.(*unstructured.Unstructured); ok {
+		delete(u.Object, "data")
+		delete(u.Object, "binaryData")
+		u.SetAnnotations(nil)
+	}
+	return apply.Strip(names.ManagerCluster)(obj)
+}

@@ -1,0 +1,188 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	apiv1 "postgres-operator/api/v1"
+	"postgres-operator/apply"
+	"postgres-operator/config"
+	"postgres-operator/names"
+	"postgres-operator/render"
+)
+
+// cluster is the reconciler that keeps the Kubernetes objects of clusters as manifest and
+// configuration ask. It needs the API server and nothing else: no pod, no database.
+type cluster struct {
+	shared
+	renderer *render.Renderer
+	applier  *apply.Applier
+	status   statusWriter
+
+	// lastSeen holds the annotations of each manifest at its last pass: deletion protection is
+	// written on the manifest, which is gone when its deletion is handled.
+	lastSeen sync.Map // types.NamespacedName: map[string]string
+}
+
+func newCluster(s shared) (*cluster, error) {
+	renderer, err := render.New()
+	if err != nil {
+		return nil, fmt.Errorf("compile templates: %w", err)
+	}
+	return &cluster{
+		shared:   s,
+		renderer: renderer,
+		applier:  apply.New(s.client, applyOptions()),
+		status:   s.status(names.ManagerStatus),
+	}, nil
+}
+
+func (r *cluster) setup(mgr manager.Manager, changes <-chan event.GenericEvent) error {
+	c := r.settings.get()
+	b := builder.ControllerManagedBy(mgr).Named("cluster").For(&apiv1.Postgresql{}).
+		WithOptions(queueOptions(c)).
+		Watches(&corev1.Pod{}, byLabel(c.ClusterNameLabel), builder.WithPredicates(podChanged(c))).
+		WatchesRawSource(onConfigurationChange(changes, r.client))
+	for _, k := range clusterKinds() {
+		b = b.Watches(newObject(k.GroupVersionKind), byLabel(c.ClusterNameLabel), builder.WithPredicates(objectChanged(k)))
+	}
+	for _, k := range namespaceKinds() {
+		b = b.Watches(newObject(k.GroupVersionKind), byNamespace(r.client))
+	}
+	return b.Complete(r)
+}
+
+// Reconcile implements reconcile.Reconciler.
+func (r *cluster) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	c := r.settings.get()
+	pg, err := readManifest(ctx, r.client, req.NamespacedName)
+	switch {
+	case err != nil:
+		return reconcile.Result{}, err
+	case pg == nil:
+		return r.afterManifest(ctx, c, req.NamespacedName)
+	case !ownedBy(pg, r.controllerID):
+		return reconcile.Result{}, nil
+	case pg.DeletionTimestamp != nil:
+		return reconcile.Result{}, r.withManifest(ctx, c, pg)
+	}
+	r.lastSeen.Store(req.NamespacedName, pg.Annotations)
+	p := &clusterPass{cluster: r, config: c, pg: pg, log: logr.FromContextOrDiscard(ctx)}
+	if err := p.run(ctx); err != nil {
+		return reconcile.Result{}, err
+	}
+	return reconcile.Result{RequeueAfter: spread(c.ResyncPeriod)}, nil
+}
+
+// spread varies a period by up to a tenth, so that clusters do not all come at once.
+func spread(period time.Duration) time.Duration {
+	return period - time.Duration(rand.Int64N(int64(period)/10+1))
+}
+
+// afterManifest cleans up after a manifest that no longer exists.
+func (r *cluster) afterManifest(ctx context.Context, c config.Config, key types.NamespacedName) (reconcile.Result, error) {
+	log := logr.FromContextOrDiscard(ctx)
+	t := teardown{client: r.client, config: c, key: key}
+	l, err := r.leftOf(ctx, c, key)
+	if err != nil || !t.pending(l, r.controllerID) {
+		r.lastSeen.Delete(key)
+		return reconcile.Result{}, err
+	}
+	if !unfinished(l, key.Name) {
+		annotations, known := r.lastSeen.Load(key)
+		seen, _ := annotations.(map[string]string)
+		if why := deletionProtected(c, key.Name, seen, known, r.now()); why != "" {
+			log.Info("manifest is gone, its objects stay: "+why, "cluster", key)
+			return reconcile.Result{}, nil
+		}
+	}
+	done, err := t.next(ctx, l)
+	if done {
+		log.Info("cluster deleted", "cluster", key)
+		r.lastSeen.Delete(key)
+	}
+	return reconcile.Result{}, err
+}
+
+// withManifest cleans up before a manifest whose deletion waits for our finalizer.
+func (r *cluster) withManifest(ctx context.Context, c config.Config, pg *apiv1.Postgresql) error {
+	if !controllerutil.ContainsFinalizer(pg, names.Finalizer) {
+		return nil // another finalizer holds it; what is left is cleaned up when it is gone
+	}
+	key := client.ObjectKeyFromObject(pg)
+	if why := deletionProtected(c, pg.Name, pg.Annotations, true, r.now()); why != "" {
+		return r.status.write(ctx, pg, nil, []verdict{bad(apiv1.ConditionProgressing, "DeletionProtected", why)})
+	}
+	l, err := r.leftOf(ctx, c, key)
+	if err != nil {
+		return err
+	}
+	if done, err := (teardown{client: r.client, config: c, key: key}).next(ctx, l); err != nil || !done {
+		if err != nil {
+			r.events.warn(pg, "Delete", oneLine(err))
+		}
+		return err
+	}
+	patch := client.MergeFromWithOptions(pg.DeepCopy(), client.MergeFromWithOptimisticLock{})
+	controllerutil.RemoveFinalizer(pg, names.Finalizer)
+	if err := r.client.Patch(ctx, pg, patch); err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("release cluster %s: %w", key, err)
+	}
+	return nil
+}
+
+func (r *cluster) leftOf(ctx context.Context, c config.Config, key types.NamespacedName) (left, error) {
+	objects, err := observeObjects(ctx, r.client, c, key)
+	if err != nil {
+		return left{}, err
+	}
+	pods, err := observePods(ctx, r.client, c, key)
+	return left{objects: objects, pods: pods}, err
+}
+
+// deletionProtected says why a cluster may not be deleted yet; empty means that it may. The
+// configuration can ask for two annotations that say: yes, this one, today. A manifest that was never seen counts as
+// not annotated, because deleting too late is better than too early.
+func deletionProtected(c config.Config, name string, annotations map[string]string, known bool, now time.Time) string {
+	if c.EnableOwnerReferences || (c.DeleteAnnotationDateKey == "" && c.DeleteAnnotationNameKey == "") {
+		return ""
+	}
+	if !known {
+		return "it was deleted while the operator was down, and its annotations are not known"
+	}
+	today := now.Format(time.DateOnly)
+	if key := c.DeleteAnnotationDateKey; key != "" && annotations[key] != today {
+		return fmt.Sprintf("annotation %s is %q, deletion needs the date of today", key, annotations[key])
+	}
+	if key := c.DeleteAnnotationNameKey; key != "" && annotations[key] != name {
+		return fmt.Sprintf("annotation %s is %q, deletion needs the name of the cluster", key, annotations[key])
+	}
+	return ""
+}
+
+// invalidError says that only a changed manifest can help.
+type invalidError struct{ cause error }
+
+func (e *invalidError) Error() string { return e.cause.Error() }
+func (e *invalidError) Unwrap() error { return e.cause }
+
+func isInvalid(err error) bool {
+	var invalid *invalidError
+	var input *render.InputError
+	return errors.As(err, &invalid) || errors.As(err, &input)
+}

@@ -1,0 +1,279 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	apiv1 "postgres-operator/api/v1"
+	"postgres-operator/apply"
+	"postgres-operator/config"
+	"postgres-operator/names"
+	"postgres-operator/render"
+	"postgres-operator/roles"
+)
+
+// clusterPass is one pass over one cluster. Its phases run in order, each fills in what the next
+// ones need; the first error ends it. What was seen until then becomes the status.
+type clusterPass struct {
+	*cluster
+	config config.Config
+	pg     *apiv1.Postgresql
+	log    logr.Logger
+
+	observed    left
+	credentials []render.Credential
+	desired     []render.Object
+	rendered    bool
+	applied     bool
+}
+
+// errUnfinished ends a pass over a manifest whose namesake is still being cleaned up.
+var errUnfinished = errors.New("the deletion of an earlier cluster of this name is not finished")
+
+func (p *clusterPass) run(ctx context.Context) error {
+	var failure error
+	for _, phase := range []func(context.Context) error{
+		p.validate, p.keepFinalizer, p.observe, p.finishDeletion, p.mintCredentials, p.render, p.apply,
+	} {
+		if failure = phase(ctx); failure != nil {
+			break
+		}
+	}
+	if failure == nil {
+		p.observed.objects, failure = observeObjects(ctx, p.client, p.config, p.key())
+	}
+	if err := p.report(ctx, failure); err != nil {
+		failure = errors.Join(failure, err)
+	}
+	if isInvalid(failure) || errors.Is(failure, errUnfinished) {
+		return nil // a change of the manifest, or of what is left, comes as an event
+	}
+	return failure
+}
+
+func (p *clusterPass) key() types.NamespacedName { return client.ObjectKeyFromObject(p.pg) }
+
+func (p *clusterPass) validate(context.Context) error {
+	problems := apiv1.Validate(p.pg)
+	if len(problems) == 0 {
+		problems = apiv1.ValidatePolicy(p.pg, apiv1.Policy{TeamPrefix: p.config.EnableTeamIdClusternamePrefix})
+	}
+	if len(problems) > 0 {
+		return &invalidError{problems.ToAggregate()}
+	}
+	return nil
+}
+
+// keepFinalizer puts our finalizer on the manifest or takes it off, as the configuration says.
+func (p *clusterPass) keepFinalizer(ctx context.Context) error {
+	has := controllerutil.ContainsFinalizer(p.pg, names.Finalizer)
+	if has == p.config.EnableFinalizers {
+		return nil
+	}
+	changed := p.pg.DeepCopy()
+	patch := client.MergeFromWithOptions(p.pg.DeepCopy(), client.MergeFromWithOptimisticLock{})
+	if p.config.EnableFinalizers {
+		controllerutil.AddFinalizer(changed, names.Finalizer)
+	} else {
+		controllerutil.RemoveFinalizer(changed, names.Finalizer)
+	}
+	if err := p.client.Patch(ctx, changed, patch); err != nil {
+		return fmt.Errorf("change finalizers of cluster %s: %w", p.key(), err)
+	}
+	return nil
+}
+
+func (p *clusterPass) observe(ctx context.Context) error {
+	observed, err := p.leftOf(ctx, p.config, p.key())
+	p.observed = observed
+	return err
+}
+
+// finishDeletion lets the deletion of an earlier cluster of the same name come to its end: what it
+// would still delete must not be what this one makes.
+func (p *clusterPass) finishDeletion(ctx context.Context) error {
+	if !unfinished(p.observed, p.pg.Name) {
+		return nil
+	}
+	done, err := teardown{client: p.client, config: p.config, key: p.key()}.next(ctx, p.observed)
+	if err != nil || done {
+		return err
+	}
+	return errUnfinished
+}
+
+// mintCredentials reads the credential of each role that gets a Secret, and makes up those that do
+// not exist yet.
+func (p *clusterPass) mintCredentials(ctx context.Context) error {
+	set := roles.Desired(p.pg, p.config, roles.Extra{})
+	var errs []error
+	for _, role := range set.Roles {
+		if !role.NeedsSecret() {
+			continue
+		}
+		credential, err := p.credential(ctx, role)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		p.credentials = append(p.credentials, credential)
+	}
+	return errors.Join(errs...)
+}
+
+func (p *clusterPass) credential(ctx context.Context, role roles.Role) (render.Credential, error) {
+	credential := render.Credential{Role: role.Name, Kind: string(role.Kind), Namespace: role.SecretNamespace, Username: role.Name}
+	key := secretKey(p.config, p.pg, role)
+	data, found := cachedSecret(p.observed.objects, key)
+	if !found {
+		var err error
+		if data, err = readSecret(ctx, p.live, key); err != nil {
+			return credential, err
+		}
+	}
+	credential.Password = string(data["password"])
+	if username := string(data["username"]); username != "" {
+		credential.Username = username
+	}
+	credential.NextRotation = string(data["nextRotation"])
+	_, credential.Rotates = data["nextRotation"]
+	if credential.Password != "" {
+		return credential, nil
+	}
+	var err error
+	credential.Password, err = newPassword()
+	return credential, err
+}
+
+func (p *clusterPass) render(context.Context) error {
+	view, err := render.NewView(render.Input{
+		Manifest:    p.pg,
+		Config:      p.config,
+		Credentials: p.credentials,
+		Observed:    render.Observed{StatefulSetExists: p.statefulSet() != nil},
+		Now:         p.now(),
+	})
+	if err != nil {
+		return err
+	}
+	for _, warning := range view.Warnings {
+		p.log.Info("manifest has a part without effect", "reason", warning.Reason, "warning", warning.Message)
+	}
+	p.desired, err = p.renderer.Render(view)
+	if err != nil {
+		return err
+	}
+	p.stamp()
+	p.rendered = true
+	return nil
+}
+
+// stamp marks every object with the id of the operator that the manifest is for, if it has one, so
+// that what a deleted manifest left is cleaned up by the same operator.
+func (p *clusterPass) stamp() {
+	if p.controllerID == "" {
+		return
+	}
+	for _, o := range p.desired {
+		annotations := o.GetAnnotations()
+		if annotations == nil {
+			annotations = map[string]string{}
+		}
+		annotations[names.ControllerAnnotation] = p.controllerID
+		o.SetAnnotations(annotations)
+	}
+}
+
+// statefulSet returns the live StatefulSet, nil if there is none.
+func (p *clusterPass) statefulSet() *unstructured.Unstructured {
+	i := slices.IndexFunc(p.observed.objects, func(o *unstructured.Unstructured) bool {
+		return o.GetKind() == statefulSetKind.Kind && o.GetName() == names.StatefulSet(p.pg.Name)
+	})
+	if i < 0 {
+		return nil
+	}
+	return p.observed.objects[i]
+}
+
+// apply makes the API server hold what was rendered, and removes what no longer is.
+func (p *clusterPass) apply(ctx context.Context) error {
+	desired := make([]apply.Object, 0, len(p.desired))
+	for _, o := range p.desired {
+		desired = append(desired, apply.Object(o))
+	}
+	live, err := p.liveObjects(ctx)
+	if err != nil {
+		return err
+	}
+	changes := p.applier.Apply(ctx, apply.Request{
+		Desired:  desired,
+		Live:     live,
+		Previous: apply.Managed(p.observed.objects, names.ManagerCluster),
+		Labels:   map[string]string{p.config.ClusterNameLabel: p.pg.Name},
+	})
+	for _, change := range changes.Changed() {
+		if change.Err == nil {
+			p.log.Info("applied", "verb", change.Verb, "object", change.Ref.String(), "reason", change.Reason, "fields", texts(change.Fields))
+		}
+	}
+	if err := changes.Err(); err != nil {
+		return err
+	}
+	p.applied = true
+	return nil
+}
+
+// liveObjects are the observed objects of the cluster and those that it shares with others.
+func (p *clusterPass) liveObjects(ctx context.Context) ([]*unstructured.Unstructured, error) {
+	live := slices.Clone(p.observed.objects)
+	for _, o := range p.desired {
+		shared := slices.ContainsFunc(namespaceKinds(), func(k kind) bool { return k.Kind == o.GetKind() })
+		elsewhere := o.GetNamespace() != p.pg.Namespace
+		if !shared && !elsewhere {
+			continue
+		}
+		found := newObject(o.GroupVersionKind())
+		err := p.client.Get(ctx, client.ObjectKeyFromObject(o), found)
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", o.ID, err)
+		}
+		live = append(live, found)
+	}
+	return live, nil
+}
+
+// texts are the differences as lines; values of Secrets are masked in them.
+func texts(fields []apply.FieldDiff) []string {
+	lines := make([]string, 0, len(fields))
+	for _, f := range fields {
+		lines = append(lines, f.String())
+	}
+	return lines
+}
+
+// applyOptions are the policies for what we render. The pod service account and its binding serve a
+// whole namespace and may have been adapted by its owner: they are made when missing, never changed.
+func applyOptions() apply.Options {
+	return apply.Options{
+		Manager: names.ManagerCluster,
+		Legacy:  []string{names.ManagerLegacy},
+		Rules: []apply.Rule{
+			{Kind: serviceAccountKind.Kind, Policy: apply.Policy{CreateOnly: true, Keep: true}},
+			{Kind: roleBindingKind.Kind, Policy: apply.Policy{CreateOnly: true, Keep: true}},
+			{Kind: secretKind.Kind, Policy: apply.Policy{Keep: true}},
+			{Kind: statefulSetKind.Kind, Policy: apply.Policy{Keep: true, Immutable: apply.Orphan}},
+		},
+	}
+}

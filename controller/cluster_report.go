@@ -1,0 +1,236 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	apiv1 "postgres-operator/api/v1"
+)
+
+// report writes what a pass saw into the manifest's status, and an event for what is new.
+func (p *clusterPass) report(ctx context.Context, failure error) error {
+	verdicts := []verdict{p.renderedVerdict(failure), p.appliedVerdict(failure)}
+	members := p.countMembers()
+	if !isInvalid(failure) {
+		verdicts = append(verdicts, members.ready())
+	}
+	settled := failure == nil && members.complete() && conditionTrue(p.pg, apiv1.ConditionRolledOut)
+	summary := p.summary(failure, settled)
+	verdicts = append(verdicts, p.progressing(settled, failure, members), p.degraded(verdicts))
+	p.announce(summary, failure, verdicts)
+	return p.status.write(ctx, p.pg, &summary, verdicts)
+}
+
+func (p *clusterPass) renderedVerdict(failure error) verdict {
+	switch {
+	case p.rendered:
+		return good(apiv1.ConditionRendered, "Rendered", "the manifest became objects")
+	case isInvalid(failure):
+		return bad(apiv1.ConditionRendered, "InvalidManifest", oneLine(failure))
+	}
+	return bad(apiv1.ConditionRendered, "RenderFailed", oneLine(failure))
+}
+
+func (p *clusterPass) appliedVerdict(failure error) verdict {
+	switch {
+	case p.applied:
+		return good(apiv1.ConditionApplied, "Applied", "the API server has every object as rendered")
+	case !p.rendered:
+		return unknown(apiv1.ConditionApplied, "NotRendered", "there is nothing to apply; objects that exist stay as they are")
+	}
+	return bad(apiv1.ConditionApplied, "ApplyFailed", oneLine(failure))
+}
+
+// degraded sums up what a person has to look at, this pass's verdicts first, then those of the
+// other reconcilers.
+func (p *clusterPass) degraded(verdicts []verdict) verdict {
+	var why []string
+	for _, v := range verdicts {
+		if (v.condition == apiv1.ConditionRendered || v.condition == apiv1.ConditionApplied) && v.status == metav1.ConditionFalse {
+			why = append(why, v.condition+": "+v.message)
+		}
+	}
+	if c := meta.FindStatusCondition(p.pg.Status.Conditions, apiv1.ConditionRolesSynced); c != nil && c.Status == metav1.ConditionFalse {
+		why = append(why, c.Type+": "+c.Message)
+	}
+	if c := meta.FindStatusCondition(p.pg.Status.Conditions, apiv1.ConditionRolledOut); c != nil && c.Reason == reasonStuck {
+		why = append(why, c.Type+": "+c.Message)
+	}
+	if len(why) == 0 {
+		return bad(apiv1.ConditionDegraded, "AsExpected", "nothing needs attention")
+	}
+	return good(apiv1.ConditionDegraded, "NeedsAttention", strings.Join(why, "; "))
+}
+
+func (p *clusterPass) progressing(settled bool, failure error, m members) verdict {
+	switch {
+	case settled:
+		return bad(apiv1.ConditionProgressing, "AsDesired", "nothing is changing")
+	case failure != nil:
+		return bad(apiv1.ConditionProgressing, "Failed", "the last pass failed; it is tried again unless the manifest is invalid")
+	case !m.complete():
+		return good(apiv1.ConditionProgressing, "MembersStarting", m.ready().message)
+	}
+	return good(apiv1.ConditionProgressing, "RollingOut", "pods follow their StatefulSet")
+}
+
+// summary is the one word of the status. Until a cluster ran for the first time it is being created.
+func (p *clusterPass) summary(failure error, settled bool) string {
+	before := p.pg.Status.PostgresClusterStatus
+	creating := slices.Contains([]string{apiv1.ClusterStatusUnknown, apiv1.ClusterStatusCreating, apiv1.ClusterStatusCreateFailed}, before)
+	changed := p.pg.Status.ObservedGeneration != 0 && p.pg.Generation != p.pg.Status.ObservedGeneration
+	updating := changed || slices.Contains([]string{apiv1.ClusterStatusUpdating, apiv1.ClusterStatusUpdateFailed}, before)
+	switch {
+	case isInvalid(failure):
+		return apiv1.ClusterStatusInvalid
+	case failure != nil && creating:
+		return apiv1.ClusterStatusCreateFailed
+	case failure != nil && updating:
+		return apiv1.ClusterStatusUpdateFailed
+	case failure != nil:
+		return apiv1.ClusterStatusSyncFailed
+	case settled:
+		return apiv1.ClusterStatusRunning
+	case creating, before == apiv1.ClusterStatusInvalid && p.statefulSet() == nil:
+		return apiv1.ClusterStatusCreating
+	case updating, before != apiv1.ClusterStatusRunning:
+		return apiv1.ClusterStatusUpdating
+	}
+	return before // it runs; what a lost pod means stands in the conditions
+}
+
+// announce writes events for what this pass changed; a failure that repeats is not news.
+func (p *clusterPass) announce(summary string, failure error, verdicts []verdict) {
+	before := p.pg.Status.PostgresClusterStatus
+	if before == apiv1.ClusterStatusUnknown && failure == nil {
+		p.events.note(p.pg, "Create", "cluster creation started")
+	}
+	if summary == apiv1.ClusterStatusRunning && before != summary {
+		p.events.note(p.pg, "Running", "cluster runs with every member")
+	}
+	if failure == nil {
+		return
+	}
+	for _, v := range verdicts {
+		if v.condition != apiv1.ConditionRendered && v.condition != apiv1.ConditionApplied || v.status != metav1.ConditionFalse {
+			continue
+		}
+		if c := meta.FindStatusCondition(p.pg.Status.Conditions, v.condition); c == nil || c.Message != shorten(v.message) {
+			p.events.warn(p.pg, failureReason(summary), v.message)
+		}
+	}
+}
+
+// failureReason is the reason of the event for a failure: what the operator was doing.
+func failureReason(summary string) string {
+	switch summary {
+	case apiv1.ClusterStatusCreateFailed:
+		return "Create"
+	case apiv1.ClusterStatusUpdateFailed:
+		return "Update"
+	case apiv1.ClusterStatusInvalid:
+		return "Invalid"
+	}
+	return "Sync"
+}
+
+// members counts the pods of a cluster.
+type members struct {
+	wanted, exist, ready_, labelled int
+	primary                         string
+	trouble                         string // of the first pod that is not ready, as its containers tell it
+}
+
+func (p *clusterPass) countMembers() members {
+	m := members{wanted: p.wantedReplicas()}
+	slices.SortFunc(p.observed.pods, func(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
+	for i := range p.observed.pods {
+		pod := &p.observed.pods[i]
+		if pod.DeletionTimestamp != nil {
+			continue
+		}
+		m.exist++
+		if pod.Labels[p.config.PodRoleLabel] != "" {
+			m.labelled++
+		}
+		if podReady(pod) {
+			m.ready_++
+		} else if m.trouble == "" {
+			m.trouble = podTrouble(pod)
+		}
+	}
+	if primary := primaryOf(p.observed.pods, p.config); primary != nil {
+		m.primary = primary.Name
+	}
+	return m
+}
+
+// wantedReplicas is what was rendered, or what the live StatefulSet has if nothing was.
+func (p *clusterPass) wantedReplicas() int {
+	for _, o := range p.desired {
+		if o.GetKind() == statefulSetKind.Kind {
+			return replicasOf(o.Unstructured)
+		}
+	}
+	if live := p.statefulSet(); live != nil {
+		return replicasOf(live)
+	}
+	return int(p.pg.Spec.NumberOfInstances)
+}
+
+func replicasOf(o *unstructured.Unstructured) int {
+	n, _, _ := unstructured.NestedInt64(o.Object, "spec", "replicas")
+	return int(n)
+}
+
+// complete tells whether every member is there, ready, and has its role.
+func (m members) complete() bool {
+	return m.exist == m.wanted && m.ready_ == m.wanted && m.labelled == m.wanted && (m.primary != "" || m.wanted == 0)
+}
+
+func (m members) ready() verdict {
+	counted := fmt.Sprintf("%d of %d members are ready", m.ready_, m.wanted)
+	if m.trouble != "" {
+		counted += "; " + m.trouble
+	}
+	switch {
+	case m.wanted == 0:
+		return bad(apiv1.ConditionReady, "ScaledToZero", "the cluster has no members")
+	case m.primary == "":
+		return bad(apiv1.ConditionReady, "NoPrimary", "no member is primary; "+counted)
+	case !m.complete():
+		return bad(apiv1.ConditionReady, "MembersMissing", counted)
+	}
+	return good(apiv1.ConditionReady, "PrimaryAndReplicasReady", counted)
+}
+
+// podTrouble says what keeps a pod from being ready, as far as Kubernetes tells.
+func podTrouble(pod *corev1.Pod) string {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
+			return fmt.Sprintf("pod %s is not scheduled: %s", pod.Name, condition.Message)
+		}
+	}
+	for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		if w := status.State.Waiting; w != nil && w.Reason != "PodInitializing" {
+			return fmt.Sprintf("container %s of pod %s waits: %s", status.Name, pod.Name, steadyReason(w.Reason))
+		}
+	}
+	return ""
+}
+
+// steadyReason gives the two reasons between which the kubelet alternates one name, so that the
+// condition does not flap.
+func steadyReason(reason string) string {
+	if reason == "ErrImagePull" {
+		return "ImagePullBackOff"
+	}
+	return reason
+}

@@ -1,0 +1,221 @@
+package controller
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	apiv1 "postgres-operator/api/v1"
+	"postgres-operator/config"
+	"postgres-operator/names"
+	"postgres-operator/roles"
+)
+
+const (
+	postgresPort = 5432
+
+	// rolesTimeout bounds one pass inside Postgres.
+	rolesTimeout = 90 * time.Second
+)
+
+// roleSyncer is the reconciler that keeps roles and databases inside Postgres as manifest and
+// Secrets say. It needs a primary that answers; nothing else waits for it.
+type roleSyncer struct {
+	shared
+	status statusWriter
+
+	// synced holds what was last put in step, so that an event which changes none of it costs no
+	// connection. Losing it costs one idle pass.
+	mu     sync.Mutex
+	synced map[types.NamespacedName]syncedState
+}
+
+type syncedState struct {
+	digest string
+	at     time.Time
+}
+
+func newRoles(s shared) *roleSyncer {
+	return &roleSyncer{shared: s, status: s.status(names.ManagerRoles), synced: map[types.NamespacedName]syncedState{}}
+}
+
+func (r *roleSyncer) setup(mgr manager.Manager, changes <-chan event.GenericEvent) error {
+	c := r.settings.get()
+	return builder.ControllerManagedBy(mgr).Named("roles").For(&apiv1.Postgresql{}).
+		WithOptions(queueOptions(c)).
+		Watches(&corev1.Pod{}, byLabel(c.ClusterNameLabel), builder.WithPredicates(podChanged(c))).
+		Watches(newObject(secretKind), byLabel(c.ClusterNameLabel)).
+		WatchesRawSource(onConfigurationChange(changes, r.client)).
+		Complete(r)
+}
+
+// Reconcile implements reconcile.Reconciler.
+func (r *roleSyncer) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	c := r.settings.get()
+	pg, err := readManifest(ctx, r.client, req.NamespacedName)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if pg == nil || pg.DeletionTimestamp != nil || !ownedBy(pg, r.controllerID) {
+		r.forget(req.NamespacedName)
+		return reconcile.Result{}, nil
+	}
+	if !conditionTrue(pg, apiv1.ConditionApplied) {
+		return reconcile.Result{}, nil // a write to the status brings it back
+	}
+	p := &rolesPass{roleSyncer: r, config: c, pg: pg, log: logr.FromContextOrDiscard(ctx)}
+	v, failure := p.run(ctx)
+	if v != nil {
+		failure = errors.Join(failure, r.report(ctx, pg, *v))
+	}
+	if failure != nil {
+		return reconcile.Result{}, failure
+	}
+	return reconcile.Result{RequeueAfter: spread(c.ResyncPeriod)}, nil
+}
+
+// report writes the verdict, and an event when it is a failure that was not there before.
+func (r *roleSyncer) report(ctx context.Context, pg *apiv1.Postgresql, v verdict) error {
+	if v.reason == reasonRoleProblems && !sameMessage(pg, v) {
+		r.events.warn(pg, "Roles", v.message)
+	}
+	return r.status.write(ctx, pg, nil, []verdict{v})
+}
+
+func (r *roleSyncer) forget(key types.NamespacedName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.synced, key)
+}
+
+// rolesPass is one pass inside one cluster's Postgres.
+type rolesPass struct {
+	*roleSyncer
+	config config.Config
+	pg     *apiv1.Postgresql
+	log    logr.Logger
+}
+
+const (
+	reasonRoleProblems = "Problems"
+	reasonNoServer     = "ServerNotReachable"
+)
+
+// run puts the roles in step. Without a verdict there was nothing to do.
+func (p *rolesPass) run(ctx context.Context) (*verdict, error) {
+	if why := roles.Skip(p.pg, p.config, p.pg.Spec.NumberOfInstances); why != "" {
+		v := unknown(apiv1.ConditionRolesSynced, "Skipped", why)
+		return &v, nil
+	}
+	pods, err := observePods(ctx, p.client, p.config, client.ObjectKeyFromObject(p.pg))
+	if err != nil {
+		return nil, err
+	}
+	primary := primaryOf(pods, p.config)
+	if primary == nil {
+		v := unknown(apiv1.ConditionRolesSynced, "NoPrimary", "no member is primary")
+		return &v, nil // its pod brings it back
+	}
+	set := roles.Desired(p.pg, p.config, roles.Extra{})
+	passwords, err := p.passwords(ctx, set)
+	if err != nil {
+		return nil, err
+	}
+	digest := digestOf(set, passwords, string(primary.UID))
+	if p.inStep(digest) {
+		return nil, nil
+	}
+	return p.sync(ctx, set, passwords, digest)
+}
+
+func (p *rolesPass) sync(ctx context.Context, set roles.Set, passwords map[string]string, digest string) (*verdict, error) {
+	ctx, cancel := context.WithTimeout(ctx, rolesTimeout)
+	defer cancel()
+	report, err := roles.Sync(ctx, roles.Connector{
+		Host:     names.Host(names.Service(p.pg.Name, names.RoleMaster), p.pg.Namespace, p.config.ClusterDomain),
+		Port:     postgresPort,
+		User:     p.config.SuperUsername,
+		Password: passwords[p.config.SuperUsername],
+	}, set, roles.Passwords{Clear: passwords})
+	for _, statement := range report.Done {
+		p.log.Info("changed in Postgres", "database", statement.Database, "item", statement.Item, "action", statement.Action)
+	}
+	if err != nil {
+		v := bad(apiv1.ConditionRolesSynced, reasonNoServer, "the primary cannot be used: "+oneLine(err))
+		return &v, err
+	}
+	if len(report.Problems) == 0 {
+		p.remember(digest)
+		v := good(apiv1.ConditionRolesSynced, "Synced", "roles and databases are as the manifest says")
+		return &v, nil
+	}
+	problems := make([]error, 0, len(report.Problems))
+	for _, problem := range report.Problems {
+		problems = append(problems, problem)
+	}
+	all := errors.Join(problems...)
+	v := bad(apiv1.ConditionRolesSynced, reasonRoleProblems, oneLine(all))
+	return &v, fmt.Errorf("roles of cluster %s/%s: %w", p.pg.Namespace, p.pg.Name, all)
+}
+
+// passwords reads from the cache what the Secrets hold.
+func (p *rolesPass) passwords(ctx context.Context, set roles.Set) (map[string]string, error) {
+	var list = newList(secretKind)
+	err := p.client.List(ctx, list, client.MatchingLabels{p.config.ClusterNameLabel: p.pg.Name})
+	if err != nil {
+		return nil, fmt.Errorf("list secrets of cluster %s/%s: %w", p.pg.Namespace, p.pg.Name, err)
+	}
+	passwords := map[string]string{}
+	for _, role := range set.Roles {
+		if !role.NeedsSecret() {
+			continue
+		}
+		key := secretKey(p.config, p.pg, role)
+		for i := range list.Items {
+			if list.Items[i].GetNamespace() == key.Namespace && list.Items[i].GetName() == key.Name {
+				if password := string(dataOf(&list.Items[i])["password"]); password != "" {
+					passwords[role.Name] = password
+				}
+			}
+		}
+	}
+	return passwords, nil
+}
+
+func (p *rolesPass) inStep(digest string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	state, ok := p.synced[client.ObjectKeyFromObject(p.pg)]
+	return ok && state.digest == digest && p.now().Sub(state.at) < p.config.ResyncPeriod-p.config.ResyncPeriod/5 &&
+		conditionTrue(p.pg, apiv1.ConditionRolesSynced)
+}
+
+func (p *rolesPass) remember(digest string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.synced[client.ObjectKeyFromObject(p.pg)] = syncedState{digest: digest, at: p.now()}
+}
+
+// digestOf names what a pass would put in step, without holding a password.
+func digestOf(set roles.Set, passwords map[string]string, primary string) string {
+	content, err := json.Marshal([]any{set, passwords, primary})
+	if err != nil {
+		panic(fmt.Sprintf("roles do not marshal: %v", err)) // plain strings and maps
+	}
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}

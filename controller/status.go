@@ -1,0 +1,121 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	apiv1 "postgres-operator/api/v1"
+)
+
+// maxConditionMessage keeps a condition readable in `kubectl describe`; the API server's own
+// limit is 32 KiB.
+const maxConditionMessage = 2000
+
+// verdict is what one reconciler says about one aspect of a cluster. Its text is stable: it holds
+// no times, no counters of attempts and no random names, so that saying it again changes nothing.
+type verdict struct {
+	condition string
+	status    metav1.ConditionStatus
+	reason    string
+	message   string
+}
+
+func good(condition, reason, message string) verdict {
+	return verdict{condition, metav1.ConditionTrue, reason, message}
+}
+
+func bad(condition, reason, message string) verdict {
+	return verdict{condition, metav1.ConditionFalse, reason, message}
+}
+
+func unknown(condition, reason, message string) verdict {
+	return verdict{condition, metav1.ConditionUnknown, reason, message}
+}
+
+// statusWriter writes a reconciler's part of a cluster's status by server-side apply under its own
+// field manager, so that reconcilers do not undo each other's conditions.
+type statusWriter struct {
+	client client.Client
+	owner  client.FieldOwner
+	now    func() time.Time
+}
+
+// write stores verdicts, and the one-word summary if it is not nil. What the manifest's status
+// says already is not sent again.
+func (w statusWriter) write(ctx context.Context, pg *apiv1.Postgresql, summary *string, verdicts []verdict) error {
+	conditions, changed := w.conditions(pg, verdicts)
+	status := map[string]any{"conditions": conditions}
+	if summary != nil {
+		changed = changed || *summary != pg.Status.PostgresClusterStatus || pg.Generation != pg.Status.ObservedGeneration
+		status["PostgresClusterStatus"] = *summary
+		status["observedGeneration"] = pg.Generation
+	}
+	if !changed {
+		return nil
+	}
+	intent := newObject(postgresqlKind)
+	intent.SetNamespace(pg.Namespace)
+	intent.SetName(pg.Name)
+	intent.SetUID(pg.UID) // a namesake made meanwhile is not ours to speak of
+	if err := unstructured.SetNestedMap(intent.Object, status, "status"); err != nil {
+		return fmt.Errorf("put status of cluster %s/%s together: %w", pg.Namespace, pg.Name, err)
+	}
+	err := w.client.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(intent), w.owner, client.ForceOwnership)
+	if err != nil {
+		return fmt.Errorf("write status of cluster %s/%s: %w", pg.Namespace, pg.Name, err)
+	}
+	return nil
+}
+
+// conditions turns verdicts into conditions, sorted by type, and tells whether any differs from
+// what the manifest's status holds.
+func (w statusWriter) conditions(pg *apiv1.Postgresql, verdicts []verdict) ([]any, bool) {
+	have := slices.Clone(pg.Status.Conditions)
+	changed := false
+	var list []any
+	slices.SortFunc(verdicts, func(a, b verdict) int { return strings.Compare(a.condition, b.condition) })
+	for _, v := range verdicts {
+		before := meta.FindStatusCondition(have, v.condition).DeepCopy()
+		meta.SetStatusCondition(&have, metav1.Condition{
+			Type: v.condition, Status: v.status, Reason: v.reason, Message: shorten(v.message),
+			ObservedGeneration: pg.Generation, LastTransitionTime: metav1.NewTime(w.now().Truncate(time.Second)),
+		})
+		after := meta.FindStatusCondition(have, v.condition)
+		changed = changed || before == nil || !equality.Semantic.DeepEqual(*before, *after)
+		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(after)
+		if err != nil {
+			panic(fmt.Sprintf("condition %s is not an object: %v", v.condition, err)) // a flat struct of strings
+		}
+		list = append(list, content)
+	}
+	return list, changed
+}
+
+func shorten(message string) string {
+	if len(message) <= maxConditionMessage {
+		return message
+	}
+	return strings.ToValidUTF8(message[:maxConditionMessage], "") + " …"
+}
+
+// conditionTrue tells whether a cluster's status says so of its present generation.
+func conditionTrue(pg *apiv1.Postgresql, condition string) bool {
+	c := meta.FindStatusCondition(pg.Status.Conditions, condition)
+	return c != nil && c.Status == metav1.ConditionTrue && c.ObservedGeneration == pg.Generation
+}
+
+// sameMessage tells whether a cluster's status says the same already.
+func sameMessage(pg *apiv1.Postgresql, v verdict) bool {
+	c := meta.FindStatusCondition(pg.Status.Conditions, v.condition)
+	return c != nil && c.Status == v.status && c.Reason == v.reason && c.Message == shorten(v.message)
+}

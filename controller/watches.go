@@ -1,0 +1,85 @@
+package controller
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"postgres-operator/config"
+	"postgres-operator/names"
+)
+
+// firstRetry is the pause after the first failure; it doubles up to repair_period.
+const firstRetry = 500 * time.Millisecond
+
+func queueOptions(c config.Config) controller.Options {
+	return controller.Options{
+		MaxConcurrentReconciles: int(c.Workers),
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, c.RepairPeriod),
+	}
+}
+
+// onConfigurationChange brings every cluster into a reconciler's queue.
+func onConfigurationChange(changes <-chan event.GenericEvent, reader client.Reader) source.Source {
+	return source.Channel(changes, everyCluster(reader))
+}
+
+// podChanged lets through what matters to a cluster. Patroni writes an annotation on every pod
+// every few seconds, which does not.
+func podChanged(c config.Config) predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, isPod := e.ObjectOld.(*corev1.Pod)
+		after, isPodToo := e.ObjectNew.(*corev1.Pod)
+		return !isPod || !isPodToo || !equality.Semantic.DeepEqual(podFacts(before, c), podFacts(after, c))
+	}}
+}
+
+type facts struct {
+	labels             map[string]string
+	rolling, ip, node  string
+	phase              corev1.PodPhase
+	ready, deleted     bool
+	images, containers []string
+}
+
+func podFacts(p *corev1.Pod, c config.Config) facts {
+	f := facts{
+		labels:  maps.Clone(p.Labels),
+		rolling: p.Annotations[names.RollingUpdateRequired],
+		ip:      p.Status.PodIP,
+		node:    p.Spec.NodeName,
+		phase:   p.Status.Phase,
+		ready:   podReady(p),
+		deleted: p.DeletionTimestamp != nil,
+	}
+	for _, container := range p.Spec.Containers {
+		f.images = append(f.images, container.Image)
+	}
+	for _, status := range p.Status.ContainerStatuses {
+		f.containers = append(f.containers, status.ContainerID)
+		if status.State.Waiting != nil {
+			f.containers = append(f.containers, status.State.Waiting.Reason)
+		}
+	}
+	return f
+}
+
+// objectChanged lets through every event but the updates by which Patroni keeps its leader lock:
+// of the kinds that it writes to, only labels and owners are ours.
+func objectChanged(k kind) predicate.Predicate {
+	patronis := slices.Contains([]string{configMapKind.Kind, endpointsKind.Kind}, k.Kind)
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return !patronis || !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) ||
+			!equality.Semantic.DeepEqual(e.ObjectOld.GetOwnerReferences(), e.ObjectNew.GetOwnerReferences())
+	}}
+}
