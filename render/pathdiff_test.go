@@ -124,7 +124,7 @@ func (d *differ) compareLists(path string, old, new []any) {
 			d.compare(path+"["+name+"]", was, item)
 			newOrder = append(newOrder, name)
 		} else {
-			d.line("+", d.id, path+"["+name+"] after "+previous, show(withoutKey(item)))
+			d.item(path+"["+name+"]", " after "+previous, item)
 		}
 		previous = name
 	}
@@ -138,8 +138,28 @@ func (d *differ) compareLists(path string, old, new []any) {
 	}
 }
 
+// item prints an added item of a list: in one line, or where it has lists of
+// its own, in one line for each of its values.
+func (d *differ) item(path, where string, item any) {
+	object, _ := item.(map[string]any)
+	for _, value := range object {
+		if list, isList := value.([]any); isList && keyed(list) {
+			d.line("+", d.id, path+where, object["name"].(string))
+			d.leaves(path, item)
+			return
+		}
+	}
+	d.line("+", d.id, path+where, show(withoutKey(item)))
+}
+
 // leaves prints everything that was added.
 func (d *differ) leaves(path string, value any) {
+	if list, isList := value.([]any); isList && keyed(list) && len(list) > 0 {
+		for _, item := range list {
+			d.line("+", d.id, path+"["+key(item)+"]", show(withoutKey(item)))
+		}
+		return
+	}
 	object, isMap := value.(map[string]any)
 	if !isMap || len(object) == 0 {
 		d.line("+", d.id, path, show(value))
@@ -162,7 +182,9 @@ func key(item any) string {
 			return fmt.Sprint(value)
 		}
 	}
-	return ""
+	metadata, _ := object["metadata"].(map[string]any)
+	name, _ := metadata["name"].(string)
+	return name
 }
 
 func withoutKey(item any) any {
