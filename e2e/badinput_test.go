@@ -44,7 +44,7 @@ func TestBadInput(t *testing.T) {
 		{"name too long", long, nil, "metadata.name", "52"},
 	} {
 		t.Run(tc.what, func(t *testing.T) {
-			c := k.cluster(ns, "acid-"+strings.ReplaceAll(tc.what, " ", "-"))
+			c := k.cluster(ns, "acid-"+strings.ReplaceAll(strings.ToLower(tc.what), " ", "-"))
 			if tc.name != "" {
 				c.name = tc.name
 			}

@@ -140,6 +140,7 @@ func eventually(t *testing.T, limit time.Duration, what string, check func(conte
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
+	var last error
 	for tick := time.NewTicker(pollAt); ; {
 		err := check(ctx)
 		if err == nil {
@@ -148,9 +149,12 @@ func eventually(t *testing.T, limit time.Duration, what string, check func(conte
 			}
 			return
 		}
+		if ctx.Err() == nil || last == nil {
+			last = err // not that the time is over
+		}
 		select {
 		case <-ctx.Done():
-			require.FailNow(t, fmt.Sprintf("not within %s: %s", limit, what), err.Error())
+			require.FailNow(t, fmt.Sprintf("not within %s: %s", limit, what), last.Error())
 		case <-tick.C:
 		}
 	}

@@ -21,7 +21,7 @@ import (
 const tutorialNamespace = "test"
 
 // The README's tutorial is the code block behind this mark.
-const tutorialMark = "<!-- tutorial: an end-to-end test runs these lines -->"
+const tutorialMark = "<!-- tutorial: the end-to-end tests run these lines -->"
 
 // TestTutorial types what the README says, line by line, on a Kubernetes without the operator. The
 // test only waits between the lines, and says where the database is.
