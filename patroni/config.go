@@ -12,8 +12,9 @@ import (
 )
 
 // Config reads the configuration that all members share: GET /config. Numbers
-// are json.Number. A cluster that is still being bootstrapped has none, which
-// is ErrNotBootstrapped.
+// are json.Number. A member answers from its memory, which can be loop_wait old
+// after a patch through another one. A cluster that is still being bootstrapped
+// has no configuration, which is ErrNotBootstrapped.
 func (c *Client) Config(ctx context.Context) (map[string]any, error) {
 	var config map[string]any
 	_, err := c.do(ctx, request{method: http.MethodGet, path: "config", idempotent: true}, &config)
