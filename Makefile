@@ -21,7 +21,8 @@ $(LOCAL):
 	@cd local && go build -o $(LOCAL) .
 
 up: build $(LOCAL) ## Run a Kubernetes on this machine (Debian, root), the operator in it and a first Postgres cluster
-	@$(LOCAL) up --deploy
+	@$(LOCAL) up
+	@$(LOCAL) deploy $(BIN)/postgres-operator --with-cluster
 
 down: $(LOCAL) ## Stop and remove the Kubernetes of `make up`
 	@$(LOCAL) down
@@ -33,7 +34,7 @@ env: $(LOCAL) ## Print the shell variables that reach the Kubernetes of `make up
 	@$(LOCAL) env
 
 image: build $(LOCAL) ## Write the operator's image as an OCI archive, bin/postgres-operator.tar
-	@$(LOCAL) image --binary $(BIN)/postgres-operator --output $(BIN)/postgres-operator.tar
+	@$(LOCAL) image $(BIN)/postgres-operator $(BIN)/postgres-operator.tar
 
 deploy: ## Apply the operator and the minimal cluster to the cluster that KUBECONFIG names
 	kubectl apply -k manifests
@@ -66,6 +67,7 @@ unit: prerequisites $(LOCAL) ## Run unit, golden, API-server and PostgreSQL test
 
 e2e: build $(LOCAL) ## Run the end-to-end tests on the local Kubernetes, starting it when it is down
 	@$(LOCAL) up
+	@$(LOCAL) deploy $(BIN)/postgres-operator
 	eval "$$($(LOCAL) env)"; go test -tags e2e -count=1 -timeout 40m -v ./e2e/...
 
 test: verify lint unit e2e ## Run everything that CI runs

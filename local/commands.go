@@ -40,6 +40,12 @@ func parse(args []string) (command, error) {
 		return command{alone: printBin}, nil
 	case len(args) > 1 && args[0] == "load":
 		return command{do: func(ctx context.Context, c *cluster.Cluster) error { return c.Load(ctx, args[1:]) }}, nil
+	case len(args) == 3 && args[0] == "image":
+		return command{alone: writeImage(args[1], args[2])}, nil
+	case len(args) == 2 && args[0] == "deploy":
+		return command{do: deploy(args[1], false)}, nil
+	case len(args) == 3 && args[0] == "deploy" && args[2] == "--with-cluster":
+		return command{do: deploy(args[1], true)}, nil
 	case len(args) == 3 && args[0] == "node":
 		return parseNode(args[1], args[2])
 	case line == "apiserver stop":

@@ -40,6 +40,9 @@ const usage = `local runs a real Kubernetes on this machine: Linux, root, no Doc
   local env                     shell lines for eval: KUBECONFIG, and a PATH with kubectl
   local bin                     build the programs only and print their directory
   local load FILE...            import OCI image archives on every worker
+  local deploy BINARY [--with-cluster]
+                                run the operator with this binary, and a first Postgres cluster
+  local image BINARY FILE       write the image of the operator as an OCI archive
   local node stop NAME          end a worker as a power failure would
   local node start NAME         start it again
   local node cut NAME           take a worker off the network

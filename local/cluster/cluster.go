@@ -39,6 +39,12 @@ type Cluster struct {
 	workers    []worker.Worker
 }
 
+// Layout says where everything of the cluster lies.
+func (c *Cluster) Layout() layout.Layout { return c.layout }
+
+// Log is where the cluster reports progress.
+func (c *Cluster) Log() *progress.Log { return c.log }
+
 // Open returns the cluster without changing anything.
 func Open(l layout.Layout, log *progress.Log) (*Cluster, error) {
 	if err := machine.Check(); err != nil {

@@ -10,8 +10,8 @@ import (
 	"postgres-operator/local/worker"
 )
 
-// load imports on every worker the images that it lacks or has another version of.
-func (c *Cluster) load(ctx context.Context, archives []image.Archive) error {
+// LoadArchives imports on every worker the images that it lacks or has another version of.
+func (c *Cluster) LoadArchives(ctx context.Context, archives []image.Archive) error {
 	return c.eachWorker(ctx, func(ctx context.Context, w worker.Worker) error {
 		present, err := w.Images(ctx)
 		if err != nil {

@@ -46,7 +46,7 @@ func (c *Cluster) Up(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return c.load(ctx, archives)
+	return c.LoadArchives(ctx, archives)
 }
 
 func (c *Cluster) installPackages(ctx context.Context) error {
