@@ -85,11 +85,11 @@ func FromObject(configuration map[string]any, operatorNamespace string) (Config,
 		l.name = f.Path
 		known[f.Path] = true
 		group, grouped := l.group(configuration, f.Group)
-		value, present := group[f.Key]
+		value := group[f.Key]
 		switch {
-		case present && value != nil && !(isZero(value) && f.zeroIsCode()):
+		case value != nil && (!isZero(value) || !f.zeroIsCode()):
 			l.report(f, value, l.setValue(f, value))
-		case present && value != nil, !grouped:
+		case value != nil, !grouped:
 			l.report(f, f.Code, l.setText(f, f.Code))
 		default:
 			l.report(f, f.Schema, l.setText(f, f.Schema))

@@ -89,9 +89,7 @@ func (l *loader) finish(c Config) (Config, error) {
 	}
 	slices.Sort(l.warnings)
 	c.Warnings = l.warnings
-	slices.SortStableFunc(l.errs, func(a, b error) int {
-		return compareKeys(a, b)
-	})
+	slices.SortStableFunc(l.errs, compareKeys)
 	return c, errors.Join(l.errs...)
 }
 

@@ -29,7 +29,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // quick keeps tests of retries short.
 var quick = Options{Timeout: 2 * time.Second, Interval: 5 * time.Millisecond}
 
-// TestRecordings gives the client what real Patronis answered.
+// TestRecordings gives the client recorded answers.
 func TestRecordings(t *testing.T) {
 	files, err := filepath.Glob("../testdata/patroni/*.txtar")
 	require.NoError(t, err)
@@ -139,7 +139,7 @@ func TestRequests(t *testing.T) {
 
 // breakFirst closes the first n connections without an answer.
 func breakFirst(n int32, calls *atomic.Int32) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
+	return func(w http.ResponseWriter, _ *http.Request) {
 		if calls.Add(1) <= n {
 			connection, _, _ := w.(http.Hijacker).Hijack()
 			_ = connection.Close()
