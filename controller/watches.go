@@ -2,6 +2,7 @@ package controller
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -40,7 +41,7 @@ func podChanged(c config.Config) predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, isPod := e.ObjectOld.(*corev1.Pod)
 		after, isPodToo := e.ObjectNew.(*corev1.Pod)
-		return !isPod || !isPodToo || !equality.Semantic.DeepEqual(podFacts(before, c), podFacts(after, c))
+		return !isPod || !isPodToo || !reflect.DeepEqual(podFacts(before, c), podFacts(after, c))
 	}}
 }
 
