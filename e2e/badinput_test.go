@@ -32,7 +32,6 @@ func TestBadInput(t *testing.T) {
 		{"text for a list", "", with("superuser", "spec", "users", "zalando"), "spec.users.zalando", "must be of type array"},
 		{"negative number", "", instances(-1), "spec.numberOfInstances", "greater than or equal to 0"},
 		{"no team", "", without("spec", "teamId"), "spec.teamId", "Required"},
-		{"empty team", "", with("", "spec", "teamId"), "spec.teamId", ""},
 		{"no version", "", without("spec", "postgresql", "version"), "spec.postgresql.version", "Required"},
 		{"version of the future", "", with("99", "spec", "postgresql", "version"), "spec.postgresql.version", `"18"`},
 		{"no number of a size", "", with("big", "spec", "volume", "size"), "spec.volume.size", ""},
