@@ -55,7 +55,7 @@ func newCluster(s shared) (*cluster, error) {
 func (r *cluster) setup(mgr manager.Manager, changes <-chan event.GenericEvent) error {
 	c := r.settings.get()
 	b := builder.ControllerManagedBy(mgr).Named("cluster").For(&apiv1.Postgresql{}).
-		WithOptions(queueOptions(c)).
+		WithOptions(queueOptions(c, mgr.GetLogger().WithName("cluster"))).
 		Watches(&corev1.Pod{}, byLabel(c.ClusterNameLabel), builder.WithPredicates(podChanged(c))).
 		WatchesRawSource(onConfigurationChange(changes, r.client))
 	for _, k := range clusterKinds() {
@@ -107,13 +107,13 @@ func (r *cluster) afterManifest(ctx context.Context, c config.Config, key types.
 		annotations, known := r.lastSeen.Load(key)
 		seen, _ := annotations.(map[string]string)
 		if why := deletionProtected(c, key.Name, seen, known, r.now()); why != "" {
-			log.Info("manifest is gone, its objects stay: "+why, "cluster", key)
+			log.Info("manifest is gone, its objects stay: " + why)
 			return reconcile.Result{}, nil
 		}
 	}
 	done, err := t.next(ctx, l)
 	if done {
-		log.Info("cluster deleted", "cluster", key)
+		log.Info("cluster deleted")
 		r.lastSeen.Delete(key)
 	}
 	return reconcile.Result{}, err

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,7 +57,7 @@ func newRoles(s shared) *roleSyncer {
 func (r *roleSyncer) setup(mgr manager.Manager, changes <-chan event.GenericEvent) error {
 	c := r.settings.get()
 	return builder.ControllerManagedBy(mgr).Named("roles").For(&apiv1.Postgresql{}).
-		WithOptions(queueOptions(c)).
+		WithOptions(queueOptions(c, mgr.GetLogger().WithName("roles"))).
 		Watches(&corev1.Pod{}, byLabel(c.ClusterNameLabel), builder.WithPredicates(podChanged(c))).
 		Watches(newObject(secretKind), byLabel(c.ClusterNameLabel)).
 		WatchesRawSource(onConfigurationChange(changes, r.client)).
@@ -151,8 +152,8 @@ func (p *rolesPass) sync(ctx context.Context, set roles.Set, passwords map[strin
 		User:     p.config.SuperUsername,
 		Password: passwords[p.config.SuperUsername],
 	}, set, roles.Passwords{Clear: passwords})
-	for _, statement := range report.Done {
-		p.log.Info("changed in Postgres", "database", statement.Database, "item", statement.Item, "action", statement.Action)
+	if len(report.Done) > 0 {
+		p.log.Info("changed in Postgres", "statements", len(report.Done), "items", itemsOf(report.Done))
 	}
 	if err != nil {
 		v := bad(apiv1.ConditionRolesSynced, reasonNoServer, "the primary cannot be used: "+oneLine(err))
@@ -170,6 +171,18 @@ func (p *rolesPass) sync(ctx context.Context, set roles.Set, passwords map[strin
 	all := errors.Join(problems...)
 	v := bad(apiv1.ConditionRolesSynced, reasonRoleProblems, oneLine(all))
 	return &v, fmt.Errorf("roles of cluster %s/%s: %w", p.pg.Namespace, p.pg.Name, all)
+}
+
+// itemsOf names what statements changed, each thing once, in order.
+func itemsOf(statements []roles.Statement) []string {
+	var items []string
+	for _, s := range statements {
+		item := s.Action + " " + s.Item
+		if !slices.Contains(items, item) {
+			items = append(items, item)
+		}
+	}
+	return items
 }
 
 // passwords reads from the cache what the Secrets hold.

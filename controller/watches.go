@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/client-go/util/workqueue"
@@ -23,10 +24,18 @@ import (
 // firstRetry is the pause after the first failure; it doubles up to repair_period.
 const firstRetry = 500 * time.Millisecond
 
-func queueOptions(c config.Config) controller.Options {
+// queueOptions are the same for each reconciler: as many clusters at a time as configured, failures
+// tried again after pauses that grow up to repair_period, and log lines that name the cluster once.
+func queueOptions(c config.Config, log logr.Logger) controller.Options {
 	return controller.Options{
 		MaxConcurrentReconciles: int(c.Workers),
 		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, c.RepairPeriod),
+		LogConstructor: func(req *reconcile.Request) logr.Logger {
+			if req == nil {
+				return log
+			}
+			return log.WithValues("cluster", req.String())
+		},
 	}
 }
 
