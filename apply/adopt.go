@@ -1,15 +1,17 @@
 package apply
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/util/csaupgrade"
+
+	"postgres-operator/schema"
 )
 
 // beforeFirstApply is the manager to which an API server ascribes all fields
@@ -39,37 +41,76 @@ func takenOver(manager string, legacy []string) []string {
 }
 
 // adopted is a live object with the entries of its former managers made ours.
-// Fields that are released and not desired are left to nobody.
+//
+// A former manager owns more than it had an opinion on: a plain update records
+// the defaults that the API server filled in, too. Most of that may go, and be
+// filled in anew. Not so fields that cannot change and those that are somebody
+// else's by now: of them only what is desired becomes ours, the rest is left to
+// nobody.
 func (a *Applier) adopted(live, desired *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	obj := live.DeepCopy()
 	if err := csaupgrade.UpgradeManagedFields(obj, sets.New(a.former(live)...), a.options.Manager); err != nil {
 		return nil, fmt.Errorf("migrate managedFields: %w", err)
 	}
-	fields := ownedFields(obj, a.options.Manager)
-	for _, path := range released(desired.GroupVersionKind().GroupKind()) {
-		if _, wanted, _ := unstructured.NestedFieldNoCopy(desired.Object, path...); !wanted {
-			release(fields, path)
-		}
+	gvk := desired.GroupVersionKind()
+	t, _ := schema.TypeOf(gvk)
+	for _, path := range slices.Concat(released(gvk.GroupKind()), immutable(gvk.GroupKind())) {
+		release(t, ownedFields(obj, a.options.Manager), desired.Object, strings.Split(path, "."))
 	}
 	return obj, nil
 }
 
-// release removes a path from a set of owned fields.
-func release(fields map[string]any, path []string) {
-	for _, name := range path[:len(path)-1] {
-		fields, _ = fields["f:"+name].(map[string]any)
+// release removes from a set of owned fields what is not desired at and below a
+// path.
+func release(t schema.Type, fields map[string]any, want any, path []string) {
+	key, wanted := "f:"+path[0], asMap(want)[path[0]]
+	below, _ := fields[key].(map[string]any)
+	field, _ := t.Field(path[0])
+	switch {
+	case len(path) > 1:
+		release(field, below, wanted, path[1:])
+	case wanted == nil:
+		delete(fields, key)
+	default:
+		keepDesired(field, below, wanted)
 	}
-	delete(fields, "f:"+path[len(path)-1])
 }
 
-// adoptionPatch replaces managedFields, provided that the object is still the
-// one that was read: a newer one answers with a conflict.
-func adoptionPatch(adopted *unstructured.Unstructured) ([]byte, error) {
+// keepDesired removes from a set of owned fields what is not desired.
+func keepDesired(t schema.Type, fields map[string]any, want any) {
+	items := map[string]any{}
+	if list, ok := want.([]any); ok && t.Shape(want) == schema.KeyedList {
+		for _, item := range list {
+			items[itemKey(t, asMap(item))] = item
+		}
+	}
+	for key, v := range fields {
+		below, _ := v.(map[string]any)
+		name, isField := strings.CutPrefix(key, "f:")
+		child, wanted := asMap(want)[name]
+		field, _ := t.Field(name)
+		if !isField {
+			child, wanted = items[key]
+			field = t.Item()
+		}
+		switch {
+		case key == ".":
+		case !wanted:
+			delete(fields, key)
+		default:
+			keepDesired(field, below, child)
+		}
+	}
+}
+
+// adoption is the patch that replaces managedFields, provided that the object
+// is still the one that was read: a newer one answers with a conflict.
+func adoption(adopted *unstructured.Unstructured) []operation {
 	entries, _, _ := unstructured.NestedFieldNoCopy(adopted.Object, "metadata", "managedFields")
-	return json.Marshal([]map[string]any{
-		{"op": "replace", "path": "/metadata/managedFields", "value": entries},
-		{"op": "replace", "path": "/metadata/resourceVersion", "value": adopted.GetResourceVersion()},
-	})
+	return []operation{
+		{"replace", "/metadata/managedFields", entries},
+		{"replace", "/metadata/resourceVersion", adopted.GetResourceVersion()},
+	}
 }
 
 // Strip returns a transform for caches that drops the managedFields entries an

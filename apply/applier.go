@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -102,17 +103,47 @@ func (a *Applier) create(ctx context.Context, c *Change) error {
 // update brings a live object to what is desired, in as few requests as that
 // takes: see the package comment on taking over and on fixed points.
 func (a *Applier) update(ctx context.Context, c *Change) error {
-	if c.adopts {
-		if err := a.adopt(ctx, c); err != nil || len(c.differences) == 0 {
+	before := c.Live
+	if slices.ContainsFunc(c.differences, func(d difference) bool { return d.kind == forbidden }) {
+		if err := a.patch(ctx, c, "apply", displacement(c.desired, c.Live)); err != nil {
 			return err
 		}
-	} else if onlyValues(c.differences) && !a.settled.writtenDifferently(c) {
+		c.adopts = a.adoptable(c.Live)
+	}
+	if c.adopts {
+		obj, err := a.adopted(c.Live, c.desired)
+		if err != nil {
+			return failure("adopt", c.Ref, err)
+		}
+		if err := a.patch(ctx, c, "adopt", adoption(obj)); err != nil {
+			return err
+		}
+	}
+	if len(c.differences) == 0 {
+		return nil
+	}
+	if c.Live == before && onlyValues(c.differences) && !a.settled.writtenDifferently(c) {
 		done, err := a.isFixedPoint(ctx, c)
 		if done || err != nil {
 			return err
 		}
 	}
 	return a.apply(ctx, c)
+}
+
+// patch changes the live object by a plain update, and sees what then differs.
+func (a *Applier) patch(ctx context.Context, c *Change, action string, patch []operation) error {
+	raw, err := json.Marshal(patch)
+	if err != nil {
+		return failure(action, c.Ref, err)
+	}
+	obj := c.Live.DeepCopy()
+	err = a.client.Patch(ctx, obj, client.RawPatch(types.JSONPatchType, raw), client.FieldOwner(a.options.Manager))
+	if err != nil {
+		return failure(action, c.Ref, err)
+	}
+	c.Live, c.differences = obj, compare(c.desired, obj, a.options.Manager)
+	return nil
 }
 
 // onlyValues: everything that differs is ours already.
@@ -125,28 +156,9 @@ func onlyValues(differences []difference) bool {
 	return true
 }
 
-// adopt makes the entries of former managers ours.
-func (a *Applier) adopt(ctx context.Context, c *Change) error {
-	obj, err := a.adopted(c.live, c.desired)
-	if err != nil {
-		return failure("adopt", c.Ref, err)
-	}
-	patch, err := adoptionPatch(obj)
-	if err != nil {
-		return failure("adopt", c.Ref, err)
-	}
-	err = a.client.Patch(ctx, obj, client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(a.options.Manager))
-	if err != nil {
-		return failure("adopt", c.Ref, err)
-	}
-	c.Live = obj
-	c.differences = compare(c.desired, obj, a.options.Manager)
-	return nil
-}
-
 // isFixedPoint asks by a dry run whether applying would change what differs.
 func (a *Applier) isFixedPoint(ctx context.Context, c *Change) (bool, error) {
-	probe, err := a.send(ctx, c, client.DryRunAll)
+	probe, err := a.send(ctx, c.desired, client.DryRunAll)
 	if apierrors.IsBadRequest(err) && strings.Contains(err.Error(), "does not support dry run") {
 		return false, nil // A webhook with side effects: what remains is remembered after the apply.
 	}
@@ -156,62 +168,28 @@ func (a *Applier) isFixedPoint(ctx context.Context, c *Change) (bool, error) {
 	if residueOf(compare(c.desired, probe, a.options.Manager)) != residueOf(c.differences) {
 		return false, nil
 	}
-	a.settled.remember(c.Ref, c.live, c.desired, c.differences)
+	a.settled.remember(c.Ref, c.Live, c.desired, c.differences)
 	c.Verb, c.Reason, c.Fields = Unchanged, "what differs is the API server's doing", nil
 	return true, nil
 }
 
 // apply sends the desired object and notes what the server makes of it.
 func (a *Applier) apply(ctx context.Context, c *Change) error {
-	obj, err := a.send(ctx, c)
+	obj, err := a.send(ctx, c.desired)
 	if err != nil {
 		return failure("apply", c.Ref, err)
 	}
-	residue := compare(c.desired, obj, a.options.Manager)
-	for _, d := range residue {
-		if d.kind != forbidden {
-			continue
-		}
-		if obj, err = a.clear(ctx, c); err != nil {
-			return failure("apply", c.Ref, err)
-		}
-		residue = compare(c.desired, obj, a.options.Manager)
-		break
-	}
 	c.Live = obj
-	a.settled.remember(c.Ref, obj, c.desired, residue)
+	a.settled.remember(c.Ref, obj, c.desired, compare(c.desired, obj, a.options.Manager))
 	return nil
 }
 
-// send applies a copy of the desired object, forced: the fields it holds are
-// ours, whoever has written them. Unknown fields make the server refuse it.
-func (a *Applier) send(ctx context.Context, c *Change, options ...client.ApplyOption) (*unstructured.Unstructured, error) {
-	obj := c.desired.DeepCopy()
+// send applies a copy of an object, forced: the fields it holds are ours,
+// whoever has written them. Unknown fields make the server refuse it.
+func (a *Applier) send(ctx context.Context, obj *unstructured.Unstructured, options ...client.ApplyOption) (*unstructured.Unstructured, error) {
+	obj = obj.DeepCopy()
 	options = append(options, client.FieldOwner(a.options.Manager), client.ForceOwnership)
 	err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(obj), options...)
-	return obj, err
-}
-
-// clear removes the fields that must not be there and that are not ours.
-func (a *Applier) clear(ctx context.Context, c *Change) (*unstructured.Unstructured, error) {
-	patch := map[string]any{}
-	for _, path := range absent(c.groupKind()) {
-		if _, wanted, _ := unstructured.NestedFieldNoCopy(c.desired.Object, path...); wanted {
-			continue
-		}
-		if err := unstructured.SetNestedField(patch, nil, path...); err != nil {
-			return nil, err
-		}
-	}
-	raw, err := json.Marshal(patch)
-	if err != nil {
-		return nil, err
-	}
-	obj := &unstructured.Unstructured{}
-	obj.SetGroupVersionKind(c.desired.GroupVersionKind())
-	obj.SetNamespace(c.Namespace)
-	obj.SetName(c.Name)
-	err = a.client.Patch(ctx, obj, client.RawPatch(types.MergePatchType, raw), client.FieldOwner(a.options.Manager))
 	return obj, err
 }
 

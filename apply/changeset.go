@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -92,7 +93,9 @@ func show(v any) string {
 		}
 		text = string(flat)
 	case string:
-		text = fmt.Sprintf("%q", v)
+		if text = strconv.Quote(v.(string)); v == Masked {
+			text = Masked
+		}
 	default:
 		text = fmt.Sprint(v)
 	}

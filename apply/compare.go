@@ -20,13 +20,15 @@ type difference struct {
 type differenceKind int
 
 const (
-	// value: it differs from ours.
+	// value: it differs from ours, although we own it.
 	value differenceKind = iota
+	// taken: it differs from ours, and somebody else owns it.
+	taken
 	// disowned: the value is right, but we are not recorded as its owner.
 	disowned
 	// left: we own it and no longer desire it.
 	left
-	// forbidden: somebody else has set what must not be there.
+	// forbidden: it must not be there, whoever put it there.
 	forbidden
 )
 
@@ -45,9 +47,6 @@ func compare(desired, live *unstructured.Unstructured, manager string) []differe
 		own.known, own.present = true, true
 	}
 	c.root(t, desired.Object, live.Object, own)
-	for _, path := range absent(desired.GroupVersionKind().GroupKind()) {
-		c.absent(path, desired.Object, live.Object)
-	}
 	slices.SortFunc(c.found, func(a, b difference) int { return slices.Compare(a.path, b.path) })
 	return c.found
 }
@@ -133,10 +132,30 @@ func (c *comparer) value(t schema.Type, want, have any, own owned) {
 	default:
 		before := len(c.found)
 		c.atom(t, want, have)
-		if len(c.found) == before && own.known && !own.present {
-			c.add(disowned, have, want)
+		if own.known && !own.present {
+			c.lost(before, have, want)
 		}
 	}
+}
+
+// lost marks what was found at a place since before as owned by somebody else.
+func (c *comparer) lost(before int, have, want any) {
+	if len(c.found) == before {
+		c.add(disowned, have, want)
+		return
+	}
+	for i := range c.found[before:] {
+		c.found[before+i].kind = taken
+	}
+}
+
+// missing reports an item that the live list lacks.
+func (c *comparer) missing(item any, own owned) {
+	if own.known && !own.present {
+		c.add(taken, nil, item)
+		return
+	}
+	c.add(value, nil, item)
 }
 
 // entered reports a container of which we own nothing, once, and tells what is
@@ -158,6 +177,7 @@ func (c *comparer) fields(t schema.Type, want map[string]any, have any, own owne
 	if own = c.entered(have, own); len(want) == 0 && live == nil {
 		return // An empty struct: the server may or may not keep it.
 	}
+	excluded := c.excluded(t, want, live, own)
 	seen := 0
 	for name, v := range want {
 		field, _ := t.Field(name)
@@ -172,7 +192,7 @@ func (c *comparer) fields(t schema.Type, want map[string]any, have any, own owne
 	if own.present && seen < own.entries() {
 		for key, v := range own.fields {
 			name, isField := strings.CutPrefix(key, "f:")
-			if _, wanted := want[name]; !isField || wanted {
+			if _, wanted := want[name]; !isField || wanted || slices.Contains(excluded, name) {
 				continue
 			}
 			field, _ := t.Field(name)
@@ -181,6 +201,22 @@ func (c *comparer) fields(t schema.Type, want map[string]any, have any, own owne
 			c.path = c.path[:len(c.path)-1]
 		}
 	}
+}
+
+// excluded reports the fields that must not be there beside what is desired. A
+// field that is wholly ours is no case of it: applying without it removes it.
+func (c *comparer) excluded(t schema.Type, want, live map[string]any, own owned) []string {
+	var names []string
+	for _, name := range groupOf(t, want, live).rivals {
+		if below := own.child("f:" + name); below.present && len(below.fields) == 0 {
+			continue
+		}
+		names = append(names, name)
+		c.path = c.path.Field(name)
+		c.add(forbidden, live[name], nil)
+		c.path = c.path[:len(c.path)-1]
+	}
+	return names
 }
 
 // entries counts what we own below a place.
@@ -207,19 +243,17 @@ func (c *comparer) items(t schema.Type, want []any, have any, own owned) {
 		item, _ := v.(map[string]any)
 		found, at := t.Find(live, item, i)
 		c.path = c.path.Item(t.KeyValues(item)...)
-		if at < 0 {
-			c.add(value, nil, item)
-		} else {
-			ordered, last = ordered && at > last, at
-		}
+		below := owned{}
 		if own.present {
 			key := itemKey(t, item)
 			matched[key] = true
-			if at >= 0 {
-				c.value(t.Item(), item, found, own.child(key))
-			}
-		} else if at >= 0 {
-			c.value(t.Item(), item, found, owned{})
+			below = own.child(key)
+		}
+		if at < 0 {
+			c.missing(item, below)
+		} else {
+			ordered, last = ordered && at > last, at
+			c.value(t.Item(), item, found, below)
 		}
 		c.path = c.path[:len(c.path)-1]
 	}
@@ -250,7 +284,7 @@ func (c *comparer) set(want []any, have any, own owned) {
 		matched[key] = true
 		c.path = c.path.Item(v)
 		if !slices.ContainsFunc(live, func(other any) bool { return schema.SameScalar(other, v) }) {
-			c.add(value, nil, v)
+			c.missing(v, own.child(key))
 		} else if own.present && !own.child(key).present {
 			c.add(disowned, v, v)
 		}
@@ -280,23 +314,5 @@ func (c *comparer) left(t schema.Type, own, have any) {
 		c.path = c.path.Field(name)
 		c.left(field, v, live[name])
 		c.path = c.path[:len(c.path)-1]
-	}
-}
-
-// absent reports a field that must not be there.
-func (c *comparer) absent(path []string, want, have map[string]any) {
-	if _, wanted, _ := unstructured.NestedFieldNoCopy(want, path...); wanted {
-		return
-	}
-	old, there, _ := unstructured.NestedFieldNoCopy(have, path...)
-	if !there {
-		return
-	}
-	at := make(schema.Path, 0, len(path))
-	for _, name := range path {
-		at = at.Field(name)
-	}
-	if !slices.ContainsFunc(c.found, func(d difference) bool { return slices.Equal(d.path, at) }) {
-		c.found = append(c.found, difference{at, old, nil, forbidden})
 	}
 }

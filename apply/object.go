@@ -159,25 +159,13 @@ func immutable(gk runtimeschema.GroupKind) []string {
 }
 
 // released are the fields that an adopted object's former writer may own
-// although their value is somebody else's. Where they are not desired they are
-// left to nobody, instead of being removed with the rest of its fields.
-func released(gk runtimeschema.GroupKind) [][]string {
+// although their value is somebody else's by now.
+func released(gk runtimeschema.GroupKind) []string {
 	switch gk.String() {
 	case "StatefulSet.apps", "Deployment.apps":
-		return [][]string{{"spec", "replicas"}} // an autoscaler's
+		return []string{"spec.replicas"} // an autoscaler's
 	case "Endpoints":
-		return [][]string{{"subsets"}} // of whoever serves them
-	}
-	return nil
-}
-
-// absent are the fields whose absence is an opinion: they are removed whoever
-// set them, since server-side apply only removes what we own. A Service
-// without a selector has its endpoints written by hand; with one, the endpoint
-// controller would overwrite them.
-func absent(gk runtimeschema.GroupKind) [][]string {
-	if gk.String() == "Service" {
-		return [][]string{{"spec", "selector"}}
+		return []string{"subsets"} // of whoever serves them
 	}
 	return nil
 }
