@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+	"runtime"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -43,7 +43,7 @@ func assemble(config v1.Config, layers []layer) (v1.Image, error) {
 	built := mutate.MediaType(empty.Image, types.OCIManifestSchema1)
 	built = mutate.ConfigMediaType(built, types.OCIConfigJSON)
 	built, err := mutate.ConfigFile(built, &v1.ConfigFile{
-		Architecture: "amd64",
+		Architecture: runtime.GOARCH,
 		OS:           "linux",
 		Created:      v1.Time{Time: epoch},
 		Config:       config,
@@ -63,12 +63,11 @@ func assemble(config v1.Config, layers []layer) (v1.Image, error) {
 
 // writeArchive writes one image as OCI archive, see the OCI image
 // specification, "Image Layout".
-func writeArchive(path, name string, built v1.Image) (err error) {
-	part, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-")
+func writeArchive(path, name string, built v1.Image) error {
+	part, err := os.Create(path + partSuffix)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(part.Name())
 	defer part.Close()
 	archive := tar.NewWriter(part)
 	if err := writeImage(archive, name, built); err != nil {
@@ -96,7 +95,7 @@ func writeImage(archive *tar.Writer, name string, built v1.Image) error {
 			MediaType:   types.OCIManifestSchema1,
 			Size:        int64(len(manifest)),
 			Digest:      digest,
-			Platform:    &v1.Platform{Architecture: "amd64", OS: "linux"},
+			Platform:    &v1.Platform{Architecture: runtime.GOARCH, OS: "linux"},
 			Annotations: map[string]string{nameAnnotation: name},
 		}},
 	})

@@ -22,6 +22,13 @@ const lockPoll = 200 * time.Millisecond
 // process holds would let a third one in.
 const lockSuffix = ".lock"
 
+// Suffixes of what is not finished. Only the holder of the lock touches it, so
+// what a killed builder left is overwritten by the next.
+const (
+	partSuffix = ".part"
+	workSuffix = ".work"
+)
+
 // cached returns the path of one result. Results of the same kind and name
 // differ by key, a digest of everything that goes into them.
 func (b *Builder) cached(kind, name, key string) string {
@@ -58,7 +65,7 @@ func removeOthers(path string) {
 	found, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "*"))
 	for _, other := range found {
 		if !strings.HasPrefix(other, path) && !strings.HasSuffix(other, lockSuffix) {
-			os.Remove(other) // what stays costs only disk
+			os.RemoveAll(other) // what stays costs only disk
 		}
 	}
 }
@@ -91,6 +98,16 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 		case <-time.After(lockPoll):
 		}
 	}
+}
+
+// workDir makes an empty directory to build path in. The caller holds the
+// lock of path and removes the directory in the end.
+func workDir(path string) (string, error) {
+	work := path + workSuffix
+	if err := os.RemoveAll(work); err != nil {
+		return "", fmt.Errorf("clear what an earlier build left: %w", err)
+	}
+	return work, os.Mkdir(work, 0o755)
 }
 
 // step logs the beginning of a long step; the returned function logs its end

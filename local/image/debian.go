@@ -63,6 +63,7 @@ rm -rf /tmp/* /var/tmp/* /run/* /usr/sbin/policy-rc.d /etc/.pwd.lock
 // lenient: a mirror some days behind must not stop a local build.
 const aptConfig = `Acquire::Check-Valid-Until "false";
 Acquire::Languages "none";
+Acquire::Retries "3";
 APT::Install-Suggests "false";
 Dpkg::Use-Pty "0";
 `
@@ -85,8 +86,9 @@ func (b *Builder) debian(ctx context.Context, r recipe, lower *layer) (layer, er
 	if lower != nil {
 		parts = append(parts, []byte(lower.Blob.Hex))
 	}
-	return b.layer(ctx, r.name, digest(parts...), func(w io.Writer) error {
-		root, err := os.MkdirTemp(b.dir, "work-")
+	key := digest(parts...)
+	return b.layer(ctx, r.name, key, func(w io.Writer) error {
+		root, err := workDir(b.cached("layer", r.name, key))
 		if err != nil {
 			return err
 		}
@@ -124,9 +126,6 @@ func (b *Builder) buildTree(ctx context.Context, w io.Writer, r recipe, root str
 
 // lowerTree fills root with the layer below, or with a bootstrapped Debian.
 func (b *Builder) lowerTree(ctx context.Context, root string, lower *layer) (index, error) {
-	if err := os.Chmod(root, 0o755); err != nil {
-		return nil, err
-	}
 	if lower == nil {
 		return nil, b.bootstrap(ctx, root)
 	}

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -84,11 +83,10 @@ func (b *Builder) layer(ctx context.Context, name, key string, write func(io.Wri
 
 // create compresses what write writes, hashing both sides on the way.
 func (l *layer) create(write func(io.Writer) error) error {
-	part, err := os.CreateTemp(filepath.Dir(l.path), filepath.Base(l.path)+".part-")
+	part, err := os.Create(l.path + partSuffix)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(part.Name())
 	defer part.Close()
 	blob, diff := sha256.New(), sha256.New()
 	packed, err := zstd.NewWriter(io.MultiWriter(part, blob), zstd.WithEncoderLevel(zstd.SpeedBetterCompression))

@@ -31,7 +31,7 @@ func (b *Builder) compile(ctx context.Context, name string, sources fs.FS) (stri
 	}
 	path := b.cached("program", name, key)
 	return path, b.once(ctx, path, func() error {
-		work, err := os.MkdirTemp(b.dir, "work-")
+		work, err := workDir(path)
 		if err != nil {
 			return fmt.Errorf("build %s: %w", name, err)
 		}

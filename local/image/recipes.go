@@ -2,7 +2,7 @@ package image
 
 import (
 	"context"
-	_ "embed"
+	"embed"
 	"fmt"
 	"io/fs"
 	"os"
@@ -10,12 +10,10 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-var (
-	//go:embed postgres/post_init.sh
-	postInit []byte
-	//go:embed postgres/clone_with_basebackup.sh
-	cloneWithBasebackup []byte
-)
+// postgresScripts are run by Patroni, or by the operator in a pod.
+//
+//go:embed postgres/post_init.sh postgres/clone_with_basebackup.sh postgres/inplace_upgrade.py postgres/upgrade_data.py
+var postgresScripts embed.FS
 
 // postgresScript installs both versions of PostgreSQL with the extensions
 // that manifests name most. User and group have Spilo's numbers, which
@@ -33,10 +31,10 @@ localedef --inputfile en_US --charmap UTF-8 en_US.UTF-8
 
 # Just-in-time compilation is a third of the size; both versions run without it.
 rm -rf /usr/lib/postgresql/*/lib/llvmjit* /usr/lib/postgresql/*/lib/bitcode
-rm -f /usr/lib/x86_64-linux-gnu/libLLVM* /usr/lib/llvm-*/lib/libLLVM* /usr/lib/x86_64-linux-gnu/libz3.*
+rm -f /usr/lib/*-linux-gnu/libLLVM* /usr/lib/llvm-*/lib/libLLVM* /usr/lib/*-linux-gnu/libz3.*
 # Needed to install, not to run. perl-base stays.
-rm -rf /usr/share/i18n /usr/share/perl /usr/lib/x86_64-linux-gnu/perl /usr/lib/x86_64-linux-gnu/libperl.*
-rm -rf /usr/lib/systemd /usr/lib/x86_64-linux-gnu/systemd /etc/systemd /usr/bin/systemd* /usr/share/postgresql-common
+rm -rf /usr/share/i18n /usr/share/perl /usr/lib/*-linux-gnu/perl /usr/lib/*-linux-gnu/libperl.*
+rm -rf /usr/lib/systemd /usr/lib/*-linux-gnu/systemd /etc/systemd /usr/bin/systemd* /usr/share/postgresql-common
 rm -rf /usr/lib/python3*/ensurepip /usr/lib/python3*/test /var/lib/postgresql /etc/postgresql /etc/ssl/private/* /etc/ssl/certs/ssl-cert-snakeoil.pem
 
 # Where Spilo keeps its configuration, and where patronictl looks for it.
@@ -62,7 +60,7 @@ groupadd --gid 101 pgbouncer
 useradd --uid 100 --gid 101 --no-create-home --home-dir /nonexistent pgbouncer 2>/dev/null
 mkdir -p /etc/pgbouncer
 install_packages pgbouncer ca-certificates
-rm -rf /usr/lib/systemd /etc/systemd /usr/lib/x86_64-linux-gnu/systemd /usr/bin/systemd* /usr/share/perl /usr/lib/python3*
+rm -rf /usr/lib/systemd /etc/systemd /usr/lib/*-linux-gnu/systemd /usr/bin/systemd* /usr/share/perl /usr/lib/python3*
 rm -f /etc/pgbouncer/* /etc/init.d/pgbouncer
 chown -R pgbouncer:pgbouncer /etc/pgbouncer
 `
@@ -78,10 +76,11 @@ func (b *Builder) postgresLayers(ctx context.Context) ([]layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	own, err := b.programLayer(ctx, "spilo-entrypoint", "postgres", postgresSources,
-		file{path: "scripts/post_init.sh", mode: 0o755, content: postInit},
-		file{path: "scripts/clone_with_basebackup.sh", mode: 0o755, content: cloneWithBasebackup},
-	)
+	scripts, err := scriptFiles(postgresScripts, "postgres")
+	if err != nil {
+		return nil, err
+	}
+	own, err := b.programLayer(ctx, "spilo-entrypoint", "postgres", postgresSources, scripts...)
 	if err != nil {
 		return nil, err
 	}
@@ -141,4 +140,20 @@ func (b *Builder) programLayer(ctx context.Context, name, folder string, sources
 		return layer{}, fmt.Errorf("layer %s: %w", name, err)
 	}
 	return b.fileLayer(ctx, name, append([]file{{path: "usr/local/bin/" + name, mode: 0o755, content: program}}, scripts...)...)
+}
+
+// scriptFiles are the files of one folder, as they lie in /scripts of an image.
+func scriptFiles(scripts fs.FS, folder string) (files []file, err error) {
+	entries, err := fs.ReadDir(scripts, folder)
+	if err != nil {
+		return nil, fmt.Errorf("read the scripts: %w", err)
+	}
+	for _, entry := range entries {
+		content, err := fs.ReadFile(scripts, folder+"/"+entry.Name())
+		if err != nil {
+			return nil, fmt.Errorf("read the scripts: %w", err)
+		}
+		files = append(files, file{path: "scripts/" + entry.Name(), mode: 0o755, content: content})
+	}
+	return files, nil
 }

@@ -7,6 +7,12 @@ for argument; do
 	--host=*) export PGHOST=${argument#*=} ;;
 	--port=*) export PGPORT=${argument#*=} ;;
 	--user=*) export PGUSER=${argument#*=} ;;
+	--superuser=*) superuser=${argument#*=} ;;
 	esac
 done
-exec pg_basebackup --pgdata "$data" --wal-method stream --checkpoint fast --no-password
+pg_basebackup --pgdata "$data" --wal-method stream --checkpoint fast --no-password
+unset PGPASSFILE PGHOST PGPORT PGUSER
+
+# The source may be of an older version.
+version=$(postgres --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
+exec python3 /scripts/upgrade_data.py "$data" "$superuser" "$version"

@@ -163,8 +163,8 @@ func bootstrapSection(env environment, f facts) object {
 	if env["CLONE_METHOD"] == "CLONE_WITH_BASEBACKUP" {
 		section["method"] = "clone_with_basebackup"
 		section["clone_with_basebackup"] = object{
-			"command": fmt.Sprintf("/scripts/clone_with_basebackup.sh --passfile=%s --host=%s --port=%s --user=%s",
-				cloneFile, env["CLONE_HOST"], env.or("CLONE_PORT", "5432"), env["CLONE_USER"]),
+			"command": fmt.Sprintf("/scripts/clone_with_basebackup.sh --passfile=%s --host=%s --port=%s --user=%s --superuser=%s",
+				cloneFile, env["CLONE_HOST"], env.or("CLONE_PORT", "5432"), env["CLONE_USER"], env.or("PGUSER_SUPERUSER", "postgres")),
 		}
 	}
 	return section

@@ -5,7 +5,10 @@
 //	environment ─► patroniConfig (pure) ─► /run/postgres.yml ─► patroni ─► postgres
 //
 // The environment is the contract of zalando/spilo, described in its
-// ENVIRONMENT.rst; this program shares no code with it.
+// ENVIRONMENT.rst; this program shares no code with it. What it leaves out:
+// WAL archives (WAL_*, CLONE_WITH_WALE, STANDBY_*_PREFIX), shipping of logs
+// (LOG_*), PAM, cron and pgqd beside Postgres, state outside Kubernetes, and
+// the extensions that Debian does not have (bg_mon, pg_auth_mon, timescaledb …).
 package main
 
 import (
