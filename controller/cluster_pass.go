@@ -154,12 +154,16 @@ func (p *clusterPass) credential(ctx context.Context, role roles.Role) (render.C
 	return credential, err
 }
 
-func (p *clusterPass) render(context.Context) error {
+func (p *clusterPass) render(ctx context.Context) error {
+	observed := render.Observed{StatefulSetExists: p.statefulSet() != nil}
+	if err := p.podEnvironment(ctx, &observed); err != nil {
+		return err
+	}
 	view, err := render.NewView(render.Input{
 		Manifest:    p.pg,
 		Config:      p.config,
 		Credentials: p.credentials,
-		Observed:    render.Observed{StatefulSetExists: p.statefulSet() != nil},
+		Observed:    observed,
 		Now:         p.now(),
 	})
 	if err != nil {
@@ -220,10 +224,8 @@ func (p *clusterPass) apply(ctx context.Context) error {
 		Previous: apply.Managed(p.observed.objects, names.ManagerCluster),
 		Labels:   map[string]string{p.config.ClusterNameLabel: p.pg.Name},
 	})
-	for _, change := range changes.Changed() {
-		if change.Err == nil {
-			p.log.Info("applied", "verb", change.Verb, "object", change.Ref.String(), "reason", change.Reason, "fields", texts(change.Fields))
-		}
+	if done := succeeded(changes); len(done) > 0 {
+		p.log.Info("objects changed", "changes", done)
 	}
 	if err := changes.Err(); err != nil {
 		return err
@@ -254,11 +256,13 @@ func (p *clusterPass) liveObjects(ctx context.Context) ([]*unstructured.Unstruct
 	return live, nil
 }
 
-// texts are the differences as lines; values of Secrets are masked in them.
-func texts(fields []apply.FieldDiff) []string {
-	lines := make([]string, 0, len(fields))
-	for _, f := range fields {
-		lines = append(lines, f.String())
+// succeeded tells what was done, a line per object; values of Secrets are masked in it.
+func succeeded(changes apply.ChangeSet) []string {
+	var lines []string
+	for _, change := range changes.Changed() {
+		if change.Err == nil {
+			lines = append(lines, change.String())
+		}
 	}
 	return lines
 }

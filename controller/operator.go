@@ -165,7 +165,14 @@ func setup(mgr manager.Manager, o Options, settings *settings, rebuild context.C
 	if err := watch.setup(mgr); err != nil {
 		return err
 	}
-	shared := shared{client: mgr.GetClient(), live: mgr.GetAPIReader(), settings: settings, events: recorder, controllerID: o.ControllerID, now: time.Now}
+	references := newReferences(mgr, changes.in)
+	if err := mgr.Add(references); err != nil {
+		return fmt.Errorf("watch what the configuration refers to: %w", err)
+	}
+	shared := shared{
+		client: mgr.GetClient(), live: mgr.GetAPIReader(), references: references,
+		settings: settings, events: recorder, controllerID: o.ControllerID, now: time.Now,
+	}
 	clusters, err := newCluster(shared)
 	if err != nil {
 		return err
@@ -199,6 +206,7 @@ func addProbes(mgr manager.Manager) error {
 type shared struct {
 	client       client.Client // reads from the caches, writes to the API server
 	live         client.Reader // reads from the API server
+	references   *references
 	settings     *settings
 	events       events
 	controllerID string
