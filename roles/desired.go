@@ -95,7 +95,7 @@ func (d *desired) set() Set {
 	sortProblems(d.problems)
 	set := Set{
 		Lookup:     d.lookup,
-		OwnerRoles: d.config.AdditionalOwnerRoles,
+		OwnerRoles: d.ownerRoles(),
 		MD5:        d.manifest.Spec.Postgresql.Parameters["password_encryption"] == "md5",
 		Problems:   d.problems,
 	}
@@ -124,9 +124,8 @@ func (d *desired) add(role Role) {
 			return
 		}
 	}
-	if role.Parameters != nil {
-		role.Parameters = d.checkParameters(role)
-	}
+	d.checkGroups(&role)
+	role.Parameters = d.checkParameters(role)
 	if other, ok := d.roles[role.Name]; ok {
 		winner, loser := role, other
 		if other.Kind.rank() > role.Kind.rank() {
@@ -142,14 +141,34 @@ func (d *desired) add(role Role) {
 	d.roles[role.Name] = role
 }
 
+// checkGroups drops groups and an admin that cannot exist.
+func (d *desired) checkGroups(role *Role) {
+	impossible := func(name string) bool {
+		err := checkName(name)
+		if err != nil {
+			d.refuse(role.Field, name, "%s is not a member of this role, nor the other way round: %s", roleItem(role.Name), err)
+		}
+		return err != nil
+	}
+	role.MemberOf = slices.DeleteFunc(slices.Clone(role.MemberOf), impossible)
+	if role.AdminRole != "" && impossible(role.AdminRole) {
+		role.AdminRole = ""
+	}
+}
+
 func (d *desired) checkParameters(role Role) map[string]string {
 	out := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(role.Parameters)) {
+		value := role.Parameters[name]
 		if !matches(parameterPattern, name) {
 			d.refuse(role.Field, name, "is not the name of a server parameter: it must match %s", parameterPattern)
 			continue
 		}
-		out[name] = role.Parameters[name]
+		if err := checkText(value); err != nil {
+			d.refuse(role.Field, name, "the value of this parameter is not allowed: %s", err)
+			continue
+		}
+		out[name] = value
 	}
 	return out
 }

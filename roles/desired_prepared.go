@@ -1,6 +1,7 @@
 package roles
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -180,11 +181,21 @@ func (d *desired) addPreparedDatabases(prepared []preparedDatabase) {
 		database.Defaults = slices.DeleteFunc(database.Defaults, func(p DefaultPrivilege) bool {
 			return len(d.known([]string{p.Creator, p.Grantee})) < 2
 		})
-		for _, name := range slices.Sorted(maps.Keys(p.extensions)) {
-			database.Extensions = append(database.Extensions, Extension{Name: name, Schema: p.extensions[name]})
-		}
+		database.Extensions = d.extensions(p)
 		d.databases[p.name] = database
 	}
+}
+
+func (d *desired) extensions(p preparedDatabase) []Extension {
+	var out []Extension
+	for _, name := range slices.Sorted(maps.Keys(p.extensions)) {
+		if err := cmp.Or(checkName(name), checkName(p.extensions[name])); err != nil {
+			d.refuse(p.field+".extensions["+name+"]", p.extensions[name], "%s", err)
+			continue
+		}
+		out = append(out, Extension{Name: name, Schema: p.extensions[name]})
+	}
+	return out
 }
 
 func (d *desired) known(names []string) []string {

@@ -34,13 +34,9 @@ func (d *desired) addManifestRoles() {
 			d.refuse(field, name, "must match %s", manifestUserPattern)
 			continue
 		}
-		asked := make([]string, 0, len(spec.Users[name]))
-		for _, flag := range spec.Users[name] {
-			asked = append(asked, string(flag))
-		}
-		flags, err := normaliseFlags(asked)
+		flags, err := normaliseFlags(spec.Users[name])
 		if err != nil {
-			d.refuse(field, strings.Join(asked, " "), "%s", err)
+			d.refuse(field, strings.Join(spec.Users[name], " "), "%s", err)
 			continue
 		}
 		role := Role{Name: name, Kind: Manifest, Flags: flags, DatabaseOwner: slices.Contains(owners, name), Field: field}
@@ -73,12 +69,17 @@ func (d *desired) addTeamRoles(members []TeamMember) {
 // addOwnerRoles makes every database owner a member of additional_owner_roles. A group cannot at the
 // same time be an admin of its member, so that wish yields.
 func (d *desired) addOwnerRoles() {
+	for _, name := range d.config.AdditionalOwnerRoles {
+		if err := checkName(name); err != nil {
+			d.refuse("additional_owner_roles", name, "%s", err)
+		}
+	}
 	for name, role := range d.roles {
 		if !role.DatabaseOwner {
 			continue
 		}
-		for _, group := range d.config.AdditionalOwnerRoles {
-			if group != "" && group != name && !slices.Contains(role.MemberOf, group) {
+		for _, group := range d.ownerRoles() {
+			if group != name && !slices.Contains(role.MemberOf, group) {
 				role.MemberOf = append(role.MemberOf, group)
 			}
 		}
@@ -88,6 +89,11 @@ func (d *desired) addOwnerRoles() {
 		slices.Sort(role.MemberOf)
 		d.roles[name] = role
 	}
+}
+
+// ownerRoles are those of additional_owner_roles that can exist.
+func (d *desired) ownerRoles() []string {
+	return slices.DeleteFunc(slices.Clone(d.config.AdditionalOwnerRoles), func(name string) bool { return checkName(name) != nil })
 }
 
 // refuseSharedSecrets drops a role whose Secret would be another's: a_b and a-b give one name.

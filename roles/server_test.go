@@ -65,7 +65,7 @@ func startServers() error {
 		return fmt.Errorf("no /usr/lib/postgresql/*/bin/initdb: apt-get install postgresql postgresql-contrib")
 	}
 	for _, initdb := range bins {
-		server, err := startServer(filepath.Dir(initdb))
+		server, err := startServer(filepath.Dir(initdb), false)
 		if err != nil {
 			return err
 		}
@@ -74,7 +74,7 @@ func startServers() error {
 	return nil
 }
 
-func startServer(bin string) (*testServer, error) {
+func startServer(bin string, standby bool) (*testServer, error) {
 	dir, err := os.MkdirTemp("", "roles-postgres-")
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func startServer(bin string) (*testServer, error) {
 		return nil, err
 	}
 	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "--pwfile", password,
-		"--auth=scram-sha-256", "--no-sync", "--encoding=UTF8", "--locale=C")
+		"--auth=md5", "--no-sync", "--encoding=UTF8", "--locale=C")
 	initdb.SysProcAttr = attributes
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w: %s", err, out)
@@ -104,13 +104,18 @@ func startServer(bin string) (*testServer, error) {
 	if err := writeCertificate(data, attributes); err != nil {
 		return nil, err
 	}
+	if standby {
+		if err := os.WriteFile(filepath.Join(data, "standby.signal"), nil, 0o644); err != nil {
+			return nil, err
+		}
+	}
 	log, err := os.Create(s.log)
 	if err != nil {
 		return nil, err
 	}
 	postgres := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(port), "-k", dir,
 		"-c", "listen_addresses=127.0.0.1", "-c", "ssl=on", "-c", "fsync=off", "-c", "log_statement=all",
-		"-c", "log_line_prefix=[%a] ", "-c", "max_connections=40", "-c", "shared_buffers=32MB")
+		"-c", "log_line_prefix=[%a] ", "-c", "shared_buffers=32MB")
 	postgres.SysProcAttr, postgres.Stderr, postgres.Stdout = attributes, log, log
 	if err := postgres.Start(); err != nil {
 		return nil, err

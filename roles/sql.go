@@ -37,7 +37,7 @@ FROM pg_authid r LEFT JOIN pg_db_role_setting s ON s.setrole = r.oid AND s.setda
 WHERE r.rolname = ANY ($1::text[])`
 
 // contentsQuery reads, inside a database, the schemas $1, the extensions $2, the default privileges of
-// the roles $3 and the look-up function in schema $4. In lists of grantees, '' is PUBLIC.
+// the roles $3 and the look-up function in schema $4. In lists of grantees, ” is PUBLIC.
 const contentsQuery = `
 SELECT json_build_object(
   'schemas', (

@@ -113,7 +113,7 @@ func splitNames(list string) []string {
 		if !wasQuoted {
 			text = strings.ToLower(strings.TrimSpace(text))
 		}
-		if text != "" || wasQuoted {
+		if text != "" { // an empty list is stored as one empty name
 			names = append(names, text)
 		}
 		name.Reset()

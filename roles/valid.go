@@ -17,19 +17,32 @@ const (
 	parameterPattern    = `^[a-zA-Z_][a-zA-Z0-9_$]*(\.[a-zA-Z_][a-zA-Z0-9_$]*)*$`
 )
 
-// checkRoleName refuses names that Postgres does not allow or would change.
-func checkRoleName(name string) error {
+// checkName refuses names that Postgres cannot hold. What names something that exists already, such
+// as a group or an extension, needs no more.
+func checkName(name string) error {
 	switch {
 	case name == "":
-		return fmt.Errorf("a role needs a name")
+		return fmt.Errorf("a name is missing")
 	case len(name) > maxNameBytes:
-		return fmt.Errorf("role name %q has %d bytes, at most %d are allowed", name, len(name), maxNameBytes)
-	case !utf8.ValidString(name) || strings.ContainsRune(name, 0):
-		return fmt.Errorf("role name %q is not valid UTF-8 text", name)
-	case strings.HasPrefix(name, "pg_"), name == "public", name == "none":
-		return fmt.Errorf("role name %q is reserved by Postgres: names that start with pg_, public and none are not allowed", name)
+		return fmt.Errorf("name %q has %d bytes, at most %d are allowed", name, len(name), maxNameBytes)
+	}
+	return checkText(name)
+}
+
+// checkText refuses what no Postgres text can hold.
+func checkText(text string) error {
+	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		return fmt.Errorf("%q is not UTF-8 text without NUL", text)
 	}
 	return nil
+}
+
+// checkRoleName refuses names that a role of ours cannot have.
+func checkRoleName(name string) error {
+	if strings.HasPrefix(name, "pg_") || name == "public" || name == "none" {
+		return fmt.Errorf("role name %q is reserved by Postgres: names that start with pg_, public and none are not allowed", name)
+	}
+	return checkName(name)
 }
 
 // checkSecretName refuses names from which no Secret name can be made: {username} of
