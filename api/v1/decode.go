@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
+	"slices"
 	"strings"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -45,14 +48,31 @@ func (pg *Postgresql) UnmarshalJSON(data []byte) error {
 func decodeReason(err error) string {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
-		return fmt.Sprintf("%s: got %s, want %s", wrong.Field, wrong.Value, wrong.Type)
+		return fmt.Sprintf("%s: got %s, want %s", wrong.Field, wrong.Value, jsonType(wrong.Type))
 	}
 	return strings.TrimPrefix(err.Error(), "json: ")
 }
 
+// jsonType names what a Go type is written as.
+func jsonType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint32:
+		return "a whole number of type " + t.String()
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	default:
+		return "an object"
+	}
+}
+
 // DecodeStrict reads a manifest in YAML or JSON. Like an API server with strict field validation, it
 // reports fields that do not exist, fields that are given twice, required fields that are missing and
-// values of a wrong type, each by its path. What values are allowed is up to Validate.
+// values of a wrong type, each by its path and on a line of its own. What values are allowed is up to
+// Validate.
 func DecodeStrict(text []byte) (*Postgresql, error) {
 	data, err := yaml.YAMLToJSONStrict(text)
 	if err != nil {
@@ -64,14 +84,14 @@ func DecodeStrict(text []byte) (*Postgresql, error) {
 	var plain plainPostgresql
 	strict, err := kjson.UnmarshalStrict(data, &plain)
 	if err != nil {
-		return nil, fmt.Errorf("decode manifest: %s", decodeReason(err))
+		return nil, errors.New(decodeReason(err))
 	}
 	missing, err := missingFields(data)
 	if err != nil {
 		return nil, err
 	}
 	if err := errors.Join(append(strict, missing...)...); err != nil {
-		return nil, fmt.Errorf("decode manifest: %w", err)
+		return nil, err
 	}
 	pg := Postgresql(plain)
 	return &pg, nil
@@ -119,7 +139,8 @@ func missingIn(schema *apiextensionsv1.JSONSchemaProps, value any, path *field.P
 				missing = append(missing, field.Required(path.Child(name), ""))
 			}
 		}
-		for name, item := range value {
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			item := value[name]
 			if property, ok := schema.Properties[name]; ok {
 				missing = append(missing, missingIn(&property, item, path.Child(name))...)
 			} else if schema.AdditionalProperties != nil {

@@ -137,6 +137,13 @@ func between[T int32 | int64](value *T, low, high T, path *field.Path) field.Err
 	return field.ErrorList{field.Invalid(path, *value, fmt.Sprintf("must be between %d and %d", low, high))}
 }
 
+func atMost(value *int32, high int32, path *field.Path) field.ErrorList {
+	if value == nil || *value <= high {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, *value, fmt.Sprintf("must be %d or less", high))}
+}
+
 // dnsLabel reports a name that Kubernetes does not take for a container or a volume.
 func dnsLabel(name string, path *field.Path) field.ErrorList {
 	if name == "" {

@@ -15,10 +15,15 @@ import (
 var (
 	memoryPattern = regexp.MustCompile(`^(\d+(e\d+)?|\d+(\.\d+)?(e\d+)?[EPTGMK]i?)$`)
 	cpuPattern    = regexp.MustCompile(`^(\d+m|\d+(\.\d{1,3})?)$`)
+
+	// sanePattern bounds digits and exponent: to compare 1e999999999 with anything takes Kubernetes'
+	// arithmetic minutes and gigabytes.
+	sanePattern = regexp.MustCompile(`^[\d.]{1,20}(e0*1?\d)?\D{0,2}$`)
 )
 
 const (
 	memoryForm = `a number of bytes with an optional suffix Ki, Mi, Gi, Ti, Pi, Ei, M, G, T, P or E, such as "10Gi"`
+	tooLarge   = "must be less than 8Ei, in 20 digits at most"
 	cpuForm    = `a number of cores with at most three decimals, or of thousandths with suffix m, such as "500m" or "1.5"`
 )
 
@@ -27,8 +32,8 @@ func validateVolume(spec *PostgresSpec, path *field.Path) field.ErrorList {
 	errs := validateSize(volume.Size, path.Child("size"))
 	errs = append(errs, dnsSubdomain(volume.StorageClass, path.Child("storageClass"))...)
 	errs = append(errs, validateSubPath(volume.SubPath, path.Child("subPath"))...)
-	errs = append(errs, between(volume.Iops, math.MinInt32, 80000, path.Child("iops"))...)
-	errs = append(errs, between(volume.Throughput, math.MinInt32, 2000, path.Child("throughput"))...)
+	errs = append(errs, atMost(volume.Iops, 80000, path.Child("iops"))...)
+	errs = append(errs, atMost(volume.Throughput, 2000, path.Child("throughput"))...)
 	return append(errs, metav1validation.ValidateLabelSelector(volume.Selector,
 		metav1validation.LabelSelectorValidationOptions{}, path.Child("selector"))...)
 }
@@ -76,12 +81,15 @@ func parseQuantity(text string, pattern *regexp.Regexp, form string, path *field
 	if !pattern.MatchString(text) {
 		return resource.Quantity{}, field.ErrorList{field.Invalid(path, text, "want "+form)}
 	}
+	if !sanePattern.MatchString(text) {
+		return resource.Quantity{}, field.ErrorList{field.Invalid(path, text, tooLarge)}
+	}
 	quantity, err := resource.ParseQuantity(text)
 	if err != nil {
 		return quantity, field.ErrorList{field.Invalid(path, text, "Kubernetes does not take this quantity: want "+form)}
 	}
 	if quantity.CmpInt64(math.MaxInt64) >= 0 {
-		return quantity, field.ErrorList{field.Invalid(path, text, "must be less than 8Ei")}
+		return quantity, field.ErrorList{field.Invalid(path, text, tooLarge)}
 	}
 	return quantity, nil
 }

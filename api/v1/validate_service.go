@@ -2,7 +2,6 @@ package v1
 
 import (
 	"fmt"
-	"math"
 	"net/netip"
 
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
@@ -55,7 +54,10 @@ func validatePooler(spec *PostgresSpec, path *field.Path) field.ErrorList {
 	if pooler == nil {
 		return nil
 	}
-	errs := between(pooler.NumberOfInstances, 1, math.MaxInt32, path.Child("numberOfInstances"))
+	var errs field.ErrorList
+	if n := pooler.NumberOfInstances; n != nil && *n < 1 {
+		errs = append(errs, field.Invalid(path.Child("numberOfInstances"), *n, "must be 1 or more"))
+	}
 	errs = append(errs, oneOf(pooler.Mode, path.Child("mode"), "session", "transaction")...)
 	errs = append(errs, validateImage(pooler.DockerImage, path.Child("dockerImage"))...)
 	return append(errs, validateResources(pooler.Resources, path.Child("resources"))...)
