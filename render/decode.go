@@ -25,9 +25,6 @@ func templateInput(view View) (map[string]any, error) {
 // decode reads a value off an evaluation, whole numbers as int64. A null means
 // that there is no opinion about a field: it is left out.
 func decode(v cue.Value) (any, error) {
-	if d, ok := v.Default(); ok {
-		v = d
-	}
 	switch v.Kind() {
 	case cue.StructKind:
 		return decodeStruct(v)
@@ -46,6 +43,9 @@ func decode(v cue.Value) (any, error) {
 	}
 	if err := v.Err(); err != nil {
 		return nil, err
+	}
+	if d, ok := v.Default(); ok && d.Kind() != cue.BottomKind {
+		return decode(d)
 	}
 	// Not a value yet, such as the type of a field that nobody has set.
 	if err := v.Validate(cue.Concrete(true)); err != nil {

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 
@@ -19,38 +18,26 @@ func newListOrder(view View) listOrder {
 		"containers":     {"postgres"},
 		"postgres.ports": {"8008/TCP", "5432/TCP", "8080/TCP"},
 	}
-	for _, v := range view.Postgres.Env {
-		order.add("postgres.env", v.Name)
-	}
-	for _, m := range view.Postgres.VolumeMounts {
-		order.add("postgres.volumeMounts", m.MountPath)
-	}
-	for _, v := range view.Pod.Volumes {
-		order.add("volumes", fmt.Sprint(v["name"]))
-	}
-	for _, c := range view.Pod.Sidecars {
-		order.addContainer("containers", c)
-	}
-	for _, c := range view.Pod.InitContainers {
-		order.addContainer("initContainers", c)
-	}
+	order.add("volumes", view.Pod.Volumes)
+	order.add("postgres.env", view.Postgres.Env)
+	order.add("postgres.volumeMounts", view.Postgres.VolumeMounts)
+	order.addContainers("containers", view.Pod.Sidecars)
+	order.addContainers("initContainers", view.Pod.InitContainers)
 	return order
 }
 
-func (o listOrder) add(place, key string) { o[place] = append(o[place], key) }
+func (o listOrder) add(place string, entries Entries) {
+	for _, entry := range entries {
+		o[place] = append(o[place], entry.Key)
+	}
+}
 
-func (o listOrder) addContainer(place string, container map[string]any) {
-	name := fmt.Sprint(container["name"])
-	o.add(place, name)
-	for list, key := range map[string]func(map[string]any) string{
-		"env":          func(item map[string]any) string { return fmt.Sprint(item["name"]) },
-		"volumeMounts": func(item map[string]any) string { return fmt.Sprint(item["mountPath"]) },
-		"ports":        func(item map[string]any) string { return fmt.Sprintf("%v/%v", item["containerPort"], item["protocol"]) },
-	} {
-		items, _ := container[list].([]any)
-		for _, item := range items {
-			if item, ok := item.(map[string]any); ok {
-				o.add(name+"."+list, key(item))
+func (o listOrder) addContainers(place string, containers Entries) {
+	o.add(place, containers)
+	for _, container := range containers {
+		for field, content := range container.Content {
+			if list, ok := content.(Entries); ok {
+				o.add(container.Key+"."+field, list)
 			}
 		}
 	}
@@ -62,7 +49,7 @@ func (o listOrder) makeLists(object Object) {
 	switch object.GetKind() {
 	case "Service":
 		if spec, ok := object.Object["spec"].(map[string]any); ok {
-			o.makeList(spec, "ports", "service.ports")
+			o.makeList(spec, "ports", "name", "service.ports")
 		}
 	case "CronJob":
 		o.makePodLists(object.Object, "spec", "jobTemplate", "spec", "template", "spec")
@@ -79,40 +66,39 @@ func (o listOrder) makePodLists(object map[string]any, path ...string) {
 	if !ok {
 		return
 	}
-	o.makeList(spec, "volumes", "volumes")
-	for _, list := range []string{"initContainers", "containers"} {
-		containers, ok := spec[list].(map[string]any)
-		if !ok {
-			continue
-		}
+	for _, field := range []string{"initContainers", "containers"} {
+		containers, _ := spec[field].(map[string]any)
 		for name, container := range containers {
 			if container, ok := container.(map[string]any); ok {
-				o.makeList(container, "env", name+".env")
-				o.makeList(container, "volumeMounts", name+".volumeMounts")
-				o.makeList(container, "ports", name+".ports")
+				for _, list := range []string{"env", "volumeMounts", "ports"} {
+					o.makeList(container, list, keyField(list), name+"."+list)
+				}
 			}
 		}
-		o.makeList(spec, list, list)
+		o.makeList(spec, field, keyField(field), field)
 	}
+	o.makeList(spec, "volumes", keyField("volumes"), "volumes")
 }
 
 // makeList puts what the View knows in its order first, and then what overlays
-// add, by key. An empty list is left out.
-func (o listOrder) makeList(parent map[string]any, field, place string) {
+// add, by key. The key becomes a field of the item, unless the item has that
+// field. An empty list is left out.
+func (o listOrder) makeList(parent map[string]any, field, keyField, place string) {
 	keyed, ok := parent[field].(map[string]any)
 	if !ok {
 		return
 	}
-	list := make([]any, 0, len(keyed))
-	for _, key := range o[place] {
-		if item, found := keyed[key]; found {
-			list = append(list, item)
+	order := slices.DeleteFunc(slices.Clone(o[place]), func(key string) bool { return keyed[key] == nil })
+	for _, key := range slices.Sorted(maps.Keys(keyed)) {
+		if !slices.Contains(o[place], key) {
+			order = append(order, key)
 		}
 	}
-	added := slices.DeleteFunc(slices.Sorted(maps.Keys(keyed)), func(key string) bool {
-		return slices.Contains(o[place], key)
-	})
-	for _, key := range added {
+	list := make([]any, 0, len(order))
+	for _, key := range order {
+		if item, isMap := keyed[key].(map[string]any); isMap && keyField != "" && item[keyField] == nil {
+			item[keyField] = key
+		}
 		list = append(list, keyed[key])
 	}
 	if len(list) == 0 {

@@ -43,9 +43,9 @@ func (p *policy) postgres(mounts []mount) PostgresView {
 	c := p.config
 	container := PostgresView{
 		Image:                    c.DockerImage,
-		Env:                      p.postgresEnv(),
+		Env:                      envEntries(p.postgresEnv()),
 		EnvFrom:                  p.spec.EnvFrom,
-		VolumeMounts:             mountsOf(names.PostgresContainer, nil, mounts),
+		VolumeMounts:             mountEntries(mountsOf(names.PostgresContainer, nil, mounts)),
 		Resources:                p.postgresResources(),
 		AllowPrivilegeEscalation: c.SpiloAllowPrivilegeEscalation,
 		Privileged:               c.SpiloPrivileged,

@@ -2,7 +2,6 @@ package render
 
 import (
 	"cmp"
-	"fmt"
 	"io/fs"
 	"runtime"
 	"slices"
@@ -116,17 +115,31 @@ func (e *evaluator) render(input map[string]any) ([]Object, error) {
 	var objects []Object
 	for fields.Next() {
 		id := fields.Selector().Unquoted()
-		content, err := decode(fields.Value())
+		object, err := newObject(id, fields.Value())
 		if err != nil {
-			return nil, templateError(err)
+			return nil, err
 		}
-		object, isMap := content.(map[string]any)
-		if !isMap {
-			return nil, &TemplateError{Object: id, Cause: fmt.Sprintf("not an object, but %v", content)}
-		}
-		objects = append(objects, Object{ID: id, Unstructured: &unstructured.Unstructured{Object: object}})
+		objects = append(objects, object)
 	}
 	return objects, nil
+}
+
+// newObject reads one object off, and checks that it is one.
+func newObject(id string, value cue.Value) (Object, error) {
+	content, err := decode(value)
+	if err != nil {
+		return Object{}, templateError(err)
+	}
+	fields, isStruct := content.(map[string]any)
+	object := Object{ID: id, Unstructured: &unstructured.Unstructured{Object: fields}}
+	if isStruct && object.GetAPIVersion() != "" && object.GetKind() != "" && object.GetName() != "" && object.GetNamespace() != "" {
+		return object, nil
+	}
+	return Object{}, &TemplateError{
+		Object:    id,
+		Cause:     "an object needs apiVersion, kind, metadata.name and metadata.namespace",
+		Positions: []string{value.Pos().String()},
+	}
 }
 
 // byID orders objects: first what others need, the StatefulSet last of the

@@ -22,14 +22,14 @@ type sidecar struct {
 // sidecars lists the containers beside postgres: of the manifest, of the two
 // options for all clusters, and the Scalyr agent. Of two with one name, the
 // first stays.
-func (p *policy) sidecars(mounts []mount) []map[string]any {
+func (p *policy) sidecars(mounts []mount) Entries {
 	var all []sidecar
 	all = append(all, p.manifestSidecars()...)
 	all = append(all, p.configuredSidecars()...)
 	all = append(all, p.imageSidecars()...)
 	all = append(all, p.scalyrSidecar()...)
 
-	list, seen := []map[string]any{}, map[string]bool{names.PostgresContainer: true}
+	list, seen := Entries{}, map[string]bool{names.PostgresContainer: true}
 	for _, s := range all {
 		switch {
 		case s.Name == "" || s.Image == "":
@@ -145,7 +145,7 @@ func firstSet(quantities ...string) string {
 // completed gives a sidecar what every one gets: the volumes of the pod, and
 // the coordinates and password of the database, which its own variables cannot
 // change.
-func (p *policy) completed(s sidecar, mounts []mount) map[string]any {
+func (p *policy) completed(s sidecar, mounts []mount) Entry {
 	superuser := p.config.SuperUsername
 	env := newEnvironment()
 	env.add(
@@ -160,15 +160,15 @@ func (p *policy) completed(s sidecar, mounts []mount) map[string]any {
 	s.Env = env.vars
 	s.VolumeMounts = mountsOf(s.Name, s.VolumeMounts, mounts)
 	s.Ports = withProtocol(s.Ports)
-	return containerMap(s.Container, s.resources)
+	return containerEntry(s.Container, s.resources)
 }
 
 // initContainers are passed on as they are written.
-func (p *policy) initContainers() []map[string]any {
+func (p *policy) initContainers() Entries {
 	if len(p.spec.InitContainers) > 0 && !p.config.EnableInitContainers {
 		p.switchedOff("spec.initContainers", "enable_init_containers")
 	}
-	var list []map[string]any
+	var list Entries
 	seen := map[string]bool{}
 	for i, container := range p.spec.InitContainers {
 		origin := fmt.Sprintf("spec.initContainers[%d]", i)
@@ -182,7 +182,7 @@ func (p *policy) initContainers() []map[string]any {
 		}
 		seen[container.Name] = true
 		container.Ports = withProtocol(container.Ports)
-		list = append(list, containerMap(container, canonicalResources(container.Resources)))
+		list = append(list, containerEntry(container, canonicalResources(container.Resources)))
 	}
 	return list
 }

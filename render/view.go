@@ -12,8 +12,7 @@ import (
 // value that took a decision. templates/input.cue states the same structure
 // for the authors of overlays; a test keeps the two equal.
 //
-// An absent value means that there is no opinion about it. Lists have the
-// order that the objects get.
+// An absent value means that there is no opinion about it.
 type View struct {
 	Manifest        Manifest                `json:"manifest"`
 	Name            string                  `json:"name"`
@@ -80,9 +79,9 @@ type PodView struct {
 	SchedulerName                 string                            `json:"schedulerName,omitempty"`
 	SecurityContext               *PodSecurityView                  `json:"securityContext,omitempty"`
 	TopologySpreadConstraints     []corev1.TopologySpreadConstraint `json:"topologySpreadConstraints,omitempty"`
-	Volumes                       []map[string]any                  `json:"volumes"`
-	InitContainers                []map[string]any                  `json:"initContainers,omitempty"`
-	Sidecars                      []map[string]any                  `json:"sidecars"`
+	Volumes                       Entries                           `json:"volumes"`
+	InitContainers                Entries                           `json:"initContainers,omitempty"`
+	Sidecars                      Entries                           `json:"sidecars"`
 }
 
 // PodSecurityView holds the user and groups of a pod.
@@ -95,9 +94,9 @@ type PodSecurityView struct {
 // PostgresView is the postgres container.
 type PostgresView struct {
 	Image                    string                 `json:"image"`
-	Env                      []corev1.EnvVar        `json:"env"`
+	Env                      Entries                `json:"env"`
 	EnvFrom                  []corev1.EnvFromSource `json:"envFrom,omitempty"`
-	VolumeMounts             []corev1.VolumeMount   `json:"volumeMounts"`
+	VolumeMounts             Entries                `json:"volumeMounts"`
 	Resources                *ResourcesView         `json:"resources,omitempty"`
 	AllowPrivilegeEscalation *bool                  `json:"allowPrivilegeEscalation,omitempty"`
 	Privileged               bool                   `json:"privileged"`

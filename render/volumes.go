@@ -156,17 +156,12 @@ func tlsFile(directory, file, fallback string) string {
 
 // volumes lists the volumes of the pod; the data volume is not among them, its
 // claim template provides it.
-func volumes(mounts []mount) []map[string]any {
-	list := []map[string]any{}
+func volumes(mounts []mount) Entries {
+	list := Entries{}
 	for _, m := range mounts {
-		if m.source == nil {
-			continue
+		if m.source != nil {
+			list = append(list, Entry{Key: m.Name, Content: m.source})
 		}
-		volume := map[string]any{"name": m.Name}
-		for key, value := range m.source {
-			volume[key] = value
-		}
-		list = append(list, volume)
 	}
 	return list
 }

@@ -1,0 +1,88 @@
+package render_test
+
+import (
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"postgres-operator/render"
+)
+
+func inputOf(t testing.TB, name string) render.Input {
+	t.Helper()
+	base := readScenario(t, filepath.Join(scenarios, "base.txtar"))
+	return readScenario(t, filepath.Join(scenarios, name+".txtar")).input(t, base)
+}
+
+func renderOnce(t testing.TB, r *render.Renderer, in render.Input) []render.Object {
+	t.Helper()
+	view, err := render.NewView(in)
+	require.NoError(t, err)
+	objects, err := r.Render(view)
+	require.NoError(t, err)
+	return objects
+}
+
+func BenchmarkRender(b *testing.B) {
+	for _, name := range []string{"base", "complete"} {
+		in := inputOf(b, name)
+		r, err := render.New()
+		require.NoError(b, err)
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				renderOnce(b, r, in)
+			}
+		})
+		b.Run(name+"/parallel", func(b *testing.B) {
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					renderOnce(b, r, in)
+				}
+			})
+		})
+		b.Run(name+"/view", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_, err := render.NewView(in)
+				require.NoError(b, err)
+			}
+		})
+	}
+}
+
+func BenchmarkNew(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		_, err := render.New()
+		require.NoError(b, err)
+	}
+}
+
+// TestHeapStaysFlat renders until several evaluators have come and gone.
+func TestHeapStaysFlat(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes half a minute")
+	}
+	in := inputOf(t, "base")
+	r, err := render.New()
+	require.NoError(t, err)
+	heap := func() float64 {
+		runtime.GC()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return float64(stats.HeapAlloc) / (1 << 20)
+	}
+	for range 500 {
+		renderOnce(t, r, in)
+	}
+	before := heap()
+	for range 10_000 {
+		renderOnce(t, r, in)
+	}
+	after := heap()
+	t.Logf("heap: %.1f MiB before, %.1f MiB after 10,000 renders", before, after)
+	require.Less(t, after, before+5, "MiB of heap")
+}
