@@ -47,5 +47,10 @@ func lastLines(text string, n int) string {
 	if len(lines) > n {
 		lines = lines[len(lines)-n:]
 	}
+	for i, line := range lines {
+		if len(line) > 500 {
+			lines[i] = line[:500] + " …"
+		}
+	}
 	return strings.Join(lines, "\n")
 }

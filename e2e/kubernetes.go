@@ -160,11 +160,10 @@ func eventually(t *testing.T, limit time.Duration, what string, check func(conte
 	}
 }
 
-// step runs a part of a test that later parts rely on: when it fails, the test ends, after the
-// diagnosis of the namespace as it is at that moment.
-func (k kube) step(t *testing.T, namespace, name string, do func(*testing.T)) {
+// part runs a part of a test. When it fails, the namespace is diagnosed as it is at that moment.
+func (k kube) part(t *testing.T, namespace, name string, do func(*testing.T)) (ok bool) {
 	t.Helper()
-	ok := t.Run(name, func(t *testing.T) {
+	return t.Run(name, func(t *testing.T) {
 		t.Cleanup(func() {
 			if t.Failed() {
 				k.diagnose(t, namespace)
@@ -172,7 +171,12 @@ func (k kube) step(t *testing.T, namespace, name string, do func(*testing.T)) {
 		})
 		do(t)
 	})
-	if !ok {
+}
+
+// step runs a part that the next ones rely on: when it fails, the test ends.
+func (k kube) step(t *testing.T, namespace, name string, do func(*testing.T)) {
+	t.Helper()
+	if !k.part(t, namespace, name, do) {
 		t.FailNow()
 	}
 }

@@ -9,12 +9,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 // TestMain deploys the operator of this repository once, whichever tests run.
 func TestMain(m *testing.M) {
+	log.SetLogger(logr.Discard()) // warnings about deprecated kinds
 	if err := prepare(); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		os.Exit(1)

@@ -15,22 +15,21 @@ import (
 func TestMinimalCluster(t *testing.T) {
 	k := connect(t)
 	c := k.cluster(k.namespace(t, "minimal"), "acid-minimal-cluster")
-	parts := []struct {
-		name string
-		do   func(cluster, *testing.T)
-	}{
-		{"runs", cluster.testRuns},
-		{"has the users and databases of its manifest", cluster.testRoles},
-		{"scales", cluster.testScale},
-		{"owned objects come back", cluster.testOwnedObjects},
-		{"secrets act at once", cluster.testSecrets},
-		{"costs nothing when idle", cluster.testIdle},
-		{"fails over", cluster.testFailover},
-		{"is deleted and made again", cluster.testDelete},
-	}
 	c.apply(t)
-	for _, part := range parts {
-		k.step(t, c.namespace, part.name, func(t *testing.T) { part.do(c, t) })
+	k.step(t, c.namespace, "runs", c.testRuns)
+	for _, part := range []struct {
+		name string
+		do   func(*testing.T)
+	}{
+		{"has the users and databases of its manifest", c.testRoles},
+		{"scales", c.testScale},
+		{"owned objects come back", c.testOwnedObjects},
+		{"secrets act at once", c.testSecrets},
+		{"costs nothing when idle", c.testIdle},
+		{"fails over", c.testFailover},
+		{"is deleted and made again", c.testDelete},
+	} {
+		k.part(t, c.namespace, part.name, part.do)
 	}
 }
 
