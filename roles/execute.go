@@ -93,7 +93,7 @@ func (e *executor) run(ctx context.Context, s Statement) {
 	case err == nil:
 		e.report.Done = append(e.report.Done, s)
 		return
-	case errors.As(err, &refused) && refused.Severity != pq.Efatal:
+	case errors.As(err, &refused) && !refused.Fatal():
 		e.refuse(serverProblem(refused, s))
 	case refused != nil && s.Database != "": // this database lets nobody in, others may
 		e.refuse(serverProblem(refused, Statement{Item: databaseItem(s.Database), Action: "connect"}))

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"flag"
 	"fmt"
 	"math/big"
 	"net"
@@ -26,6 +27,7 @@ import (
 type testServer struct {
 	Connector
 	version string // 15
+	bin     string // directory of its programs
 	log     string // path of its log
 	process *os.Process
 	dir     string
@@ -33,10 +35,13 @@ type testServer struct {
 
 const superPassword = "superuser-password-in-clear-text"
 
+var binaries = flag.String("postgres", "/usr/lib/postgresql/*/bin", "pattern of directories with the programs of a PostgreSQL server")
+
 // servers has one server per installed version, started by TestMain.
 var servers []*testServer
 
 func TestMain(m *testing.M) {
+	flag.Parse()
 	code := 1
 	if err := startServers(); err != nil {
 		fmt.Fprintln(os.Stderr, "start PostgreSQL:", err)
@@ -60,12 +65,12 @@ func onEachServer(t *testing.T, test func(t *testing.T, server *testServer)) {
 }
 
 func startServers() error {
-	bins, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	bins, err := filepath.Glob(*binaries)
 	if err != nil || len(bins) == 0 {
-		return fmt.Errorf("no /usr/lib/postgresql/*/bin/initdb: apt-get install postgresql postgresql-contrib")
+		return fmt.Errorf("there is no %s: apt-get install postgresql postgresql-contrib", *binaries)
 	}
-	for _, initdb := range bins {
-		server, err := startServer(filepath.Dir(initdb), false)
+	for _, bin := range bins {
+		server, err := startServer(bin, false)
 		if err != nil {
 			return err
 		}
@@ -85,7 +90,7 @@ func startServer(bin string, standby bool) (*testServer, error) {
 	}
 	port := listener.Addr().(*net.TCPAddr).Port
 	_ = listener.Close()
-	s := &testServer{version: filepath.Base(filepath.Dir(bin)), dir: dir, log: filepath.Join(dir, "log")}
+	s := &testServer{bin: bin, version: filepath.Base(filepath.Dir(bin)), dir: dir, log: filepath.Join(dir, "log")}
 	s.Connector = Connector{Host: "127.0.0.1", Port: uint16(port), User: "postgres", Password: superPassword}
 	attributes, err := unprivileged(dir)
 	if err != nil {
