@@ -34,6 +34,7 @@ type clusterPass struct {
 	desired     []render.Object
 	rendered    bool
 	applied     bool
+	generation  int64 // of the StatefulSet that holds what was rendered, as far as known
 }
 
 // errUnfinished ends a pass over a manifest whose namesake is still being cleaned up.
@@ -95,6 +96,7 @@ func (p *clusterPass) keepFinalizer(ctx context.Context) error {
 func (p *clusterPass) observe(ctx context.Context) error {
 	observed, err := p.leftOf(ctx, p.config, p.key())
 	p.observed = observed
+	p.generation = p.pg.Status.StatefulSetGeneration
 	return err
 }
 
@@ -231,6 +233,9 @@ func (p *clusterPass) apply(ctx context.Context) error {
 		return err
 	}
 	p.applied = true
+	if set, found := changes.Find("statefulset"); found && set.Live != nil && set.Verb != apply.Recreate {
+		p.generation = set.Live.GetGeneration()
+	}
 	return nil
 }
 

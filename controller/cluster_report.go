@@ -22,10 +22,10 @@ func (p *clusterPass) report(ctx context.Context, failure error) error {
 		verdicts = append(verdicts, members.ready())
 	}
 	settled := failure == nil && members.complete() && conditionTrue(p.pg, apiv1.ConditionRolledOut)
-	summary := p.summary(failure, settled)
+	word := p.word(failure, settled)
 	verdicts = append(verdicts, p.progressing(settled, failure, members), p.degraded(verdicts))
-	p.announce(summary, failure, verdicts)
-	return p.status.write(ctx, p.pg, &summary, verdicts)
+	p.announce(word, failure, verdicts)
+	return p.status.write(ctx, p.pg, &summary{word: word, statefulSetGeneration: p.generation}, verdicts)
 }
 
 func (p *clusterPass) renderedVerdict(failure error) verdict {
@@ -81,8 +81,8 @@ func (p *clusterPass) progressing(settled bool, failure error, m members) verdic
 	return good(apiv1.ConditionProgressing, "RollingOut", "pods follow their StatefulSet")
 }
 
-// summary is the one word of the status. Until a cluster ran for the first time it is being created.
-func (p *clusterPass) summary(failure error, settled bool) string {
+// word is the one word of the status. Until a cluster ran for the first time it is being created.
+func (p *clusterPass) word(failure error, settled bool) string {
 	before := p.pg.Status.PostgresClusterStatus
 	creating := slices.Contains([]string{apiv1.ClusterStatusUnknown, apiv1.ClusterStatusCreating, apiv1.ClusterStatusCreateFailed}, before)
 	changed := p.pg.Status.ObservedGeneration != 0 && p.pg.Generation != p.pg.Status.ObservedGeneration
@@ -107,12 +107,12 @@ func (p *clusterPass) summary(failure error, settled bool) string {
 }
 
 // announce writes events for what this pass changed; a failure that repeats is not news.
-func (p *clusterPass) announce(summary string, failure error, verdicts []verdict) {
+func (p *clusterPass) announce(word string, failure error, verdicts []verdict) {
 	before := p.pg.Status.PostgresClusterStatus
 	if before == apiv1.ClusterStatusUnknown && failure == nil {
 		p.events.note(p.pg, "Create", "cluster creation started")
 	}
-	if summary == apiv1.ClusterStatusRunning && before != summary {
+	if word == apiv1.ClusterStatusRunning && before != word {
 		p.events.note(p.pg, "Running", "cluster runs with every member")
 	}
 	if failure == nil {
@@ -123,14 +123,14 @@ func (p *clusterPass) announce(summary string, failure error, verdicts []verdict
 			continue
 		}
 		if c := meta.FindStatusCondition(p.pg.Status.Conditions, v.condition); c == nil || c.Message != shorten(v.message) {
-			p.events.warn(p.pg, failureReason(summary), v.message)
+			p.events.warn(p.pg, failureReason(word), v.message)
 		}
 	}
 }
 
 // failureReason is the reason of the event for a failure: what the operator was doing.
-func failureReason(summary string) string {
-	switch summary {
+func failureReason(word string) string {
+	switch word {
 	case apiv1.ClusterStatusCreateFailed:
 		return "Create"
 	case apiv1.ClusterStatusUpdateFailed:

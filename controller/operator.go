@@ -69,6 +69,9 @@ func Run(ctx context.Context, o Options) error {
 			return err
 		}
 	}
+	if err := checkKinds(ctx, direct); err != nil {
+		return err
+	}
 	for {
 		settings := newSettings(c, o.SetDebug)
 		err := runOnce(ctx, o, scheme, settings)

@@ -39,7 +39,7 @@ func (p *rolloutPass) observe(ctx context.Context) (rollout.State, error) {
 		return rollout.State{}, err
 	}
 	state := rollout.State{
-		Observed:           set.Status.ObservedGeneration == set.Generation && set.Status.UpdateRevision != "",
+		Observed:           p.trusted(set),
 		Replicas:           int(*set.Spec.Replicas),
 		UpdateRevision:     set.Status.UpdateRevision,
 		Template:           set.Spec.Template,
@@ -53,6 +53,13 @@ func (p *rolloutPass) observe(ctx context.Context) (rollout.State, error) {
 		state.Pods = append(state.Pods, rollout.Pod{Pod: pod})
 	}
 	return state, nil
+}
+
+// trusted tells whether a StatefulSet holds what was rendered, and its controller has looked at it.
+// What somebody else made of it is put right by the next pass of Cluster; until then no pod follows it.
+func (p *rolloutPass) trusted(set appsv1.StatefulSet) bool {
+	return set.Generation == p.pg.Status.StatefulSetGeneration &&
+		set.Status.ObservedGeneration == set.Generation && set.Status.UpdateRevision != ""
 }
 
 // revisions are the templates that the StatefulSet had, by the name that pods carry as label.

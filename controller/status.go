@@ -50,15 +50,27 @@ type statusWriter struct {
 	now    func() time.Time
 }
 
-// write stores verdicts, and the one-word summary if it is not nil. What the manifest's status
-// says already is not sent again.
-func (w statusWriter) write(ctx context.Context, pg *apiv1.Postgresql, summary *string, verdicts []verdict) error {
+// summary is what the status says beside the conditions; reconciler Cluster alone writes it.
+type summary struct {
+	word                  string
+	statefulSetGeneration int64
+}
+
+func (s summary) differs(pg *apiv1.Postgresql) bool {
+	return s.word != pg.Status.PostgresClusterStatus || s.statefulSetGeneration != pg.Status.StatefulSetGeneration ||
+		pg.Generation != pg.Status.ObservedGeneration
+}
+
+// write stores verdicts, and the summary if it is not nil. What the manifest's status says already
+// is not sent again.
+func (w statusWriter) write(ctx context.Context, pg *apiv1.Postgresql, sum *summary, verdicts []verdict) error {
 	conditions, changed := w.conditions(pg, verdicts)
 	status := map[string]any{"conditions": conditions}
-	if summary != nil {
-		changed = changed || *summary != pg.Status.PostgresClusterStatus || pg.Generation != pg.Status.ObservedGeneration
-		status["PostgresClusterStatus"] = *summary
+	if sum != nil {
+		changed = changed || sum.differs(pg)
+		status["PostgresClusterStatus"] = sum.word
 		status["observedGeneration"] = pg.Generation
+		status["statefulSetGeneration"] = sum.statefulSetGeneration
 	}
 	if !changed {
 		return nil

@@ -51,6 +51,12 @@ type PostgresStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
+	// statefulSetGeneration is the generation of the StatefulSet that holds what was rendered. Pods are
+	// replaced to match this one only, never a StatefulSet that somebody else has changed.
+	//
+	// +optional
+	StatefulSetGeneration int64 `json:"statefulSetGeneration,omitempty"`
+
 	// conditions say the same in a way that tools understand, such as kubectl wait.
 	//
 	// +optional

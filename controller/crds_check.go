@@ -1,0 +1,34 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	apiv1 "postgres-operator/api/v1"
+)
+
+const postgresqlDefinition = "postgresqls." + apiv1.GroupName
+
+// checkKinds refuses to work with a definition of the kind postgresql that has no place for
+// conditions, as that of Zalando's operator: the API server would drop them, and with them the
+// progress of every cluster. It matters where enable_crd_registration is off.
+func checkKinds(ctx context.Context, c client.Client) error {
+	var definition apiextensionsv1.CustomResourceDefinition
+	if err := c.Get(ctx, types.NamespacedName{Name: postgresqlDefinition}, &definition); err != nil {
+		return fmt.Errorf("read definition %s: %w", postgresqlDefinition, err)
+	}
+	for _, version := range definition.Spec.Versions {
+		if version.Name != apiv1.GroupVersion.Version || version.Schema == nil || version.Schema.OpenAPIV3Schema == nil {
+			continue
+		}
+		if _, ok := version.Schema.OpenAPIV3Schema.Properties["status"].Properties["statefulSetGeneration"]; ok {
+			return nil
+		}
+	}
+	return fmt.Errorf("definition %s is too old: its status has no statefulSetGeneration; "+
+		"set enable_crd_registration, or apply manifests/postgresql.crd.yaml of this version", postgresqlDefinition)
+}
