@@ -9,6 +9,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"log"
@@ -60,7 +61,7 @@ func run(root string) error {
 	}
 	defer os.RemoveAll(tmp) //nolint:errcheck // a leftover in the temporary directory harms nobody
 
-	gen := exec.Command("go", "tool", "controller-gen", "object", "crd", "paths=./api/v1", "output:crd:dir="+tmp)
+	gen := exec.CommandContext(context.Background(), "go", "tool", "controller-gen", "object", "crd", "paths=./api/v1", "output:crd:dir="+tmp)
 	gen.Dir, gen.Stdout, gen.Stderr = root, os.Stdout, os.Stderr
 	if err := gen.Run(); err != nil {
 		return fmt.Errorf("controller-gen: %w", err)

@@ -21,15 +21,23 @@ func CRDs() ([]*apiextensionsv1.CustomResourceDefinition, error) {
 	}
 	crds := make([]*apiextensionsv1.CustomResourceDefinition, 0, len(entries))
 	for _, entry := range entries {
-		text, err := crdFiles.ReadFile("crds/" + entry.Name())
+		crd, err := readCRD(entry.Name())
 		if err != nil {
-			return nil, fmt.Errorf("read embedded CRD: %w", err)
-		}
-		crd := &apiextensionsv1.CustomResourceDefinition{}
-		if err := yaml.UnmarshalStrict(text, crd); err != nil {
-			return nil, fmt.Errorf("decode embedded CRD %s: %w", entry.Name(), err)
+			return nil, err
 		}
 		crds = append(crds, crd)
 	}
 	return crds, nil
+}
+
+func readCRD(file string) (*apiextensionsv1.CustomResourceDefinition, error) {
+	text, err := crdFiles.ReadFile("crds/" + file)
+	if err != nil {
+		return nil, fmt.Errorf("read embedded CRD: %w", err)
+	}
+	crd := &apiextensionsv1.CustomResourceDefinition{}
+	if err := yaml.UnmarshalStrict(text, crd); err != nil {
+		return nil, fmt.Errorf("decode embedded CRD %s: %w", file, err)
+	}
+	return crd, nil
 }

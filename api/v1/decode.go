@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -86,11 +87,11 @@ func DecodeStrict(text []byte) (*Postgresql, error) {
 	if err != nil {
 		return nil, errors.New(decodeReason(err))
 	}
-	missing, err := missingFields(data)
+	found, err := gaps(data)
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(append(strict, missing...)...); err != nil {
+	if err := errors.Join(append(strict, found...)...); err != nil {
 		return nil, err
 	}
 	pg := Postgresql(plain)
@@ -109,10 +110,11 @@ func checkKind(data []byte) error {
 	return nil
 }
 
-// missingFields reports what the CustomResourceDefinition requires and data does not have. The Go types
-// cannot tell an absent field from one that holds its zero value.
-func missingFields(data []byte) ([]error, error) {
-	crds, err := CRDs()
+// gaps reports what the Go types cannot tell from an absent field that may be absent: required fields
+// that are not there, nulls in lists and maps, and empty strings where the CustomResourceDefinition takes
+// none.
+func gaps(data []byte) ([]error, error) {
+	crd, err := readCRD("postgresql.crd.yaml")
 	if err != nil {
 		return nil, err
 	}
@@ -120,39 +122,52 @@ func missingFields(data []byte) ([]error, error) {
 	if err := json.Unmarshal(data, &object); err != nil {
 		return nil, err
 	}
-	var missing []error
-	for _, crd := range crds {
-		if crd.Spec.Names.Kind == KindPostgresql {
-			missing = missingIn(crd.Spec.Versions[0].Schema.OpenAPIV3Schema, object, nil)
-		}
-	}
-	return missing, nil
+	return gapsIn(crd.Spec.Versions[0].Schema.OpenAPIV3Schema, object, nil), nil
 }
 
-// missingIn walks value along its schema. A value of a wrong type has been reported by the decoder.
-func missingIn(schema *apiextensionsv1.JSONSchemaProps, value any, path *field.Path) []error {
-	var missing []error
+// gapsIn walks value along its schema. A value of a wrong type has been reported by the decoder.
+func gapsIn(schema *apiextensionsv1.JSONSchemaProps, value any, path *field.Path) []error {
+	var found []error
 	switch value := value.(type) {
 	case map[string]any:
 		for _, name := range schema.Required {
 			if value[name] == nil && schema.Properties[name].Default == nil {
-				missing = append(missing, field.Required(path.Child(name), ""))
+				found = append(found, field.Required(path.Child(name), ""))
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(value)) {
 			item := value[name]
 			if property, ok := schema.Properties[name]; ok {
-				missing = append(missing, missingIn(&property, item, path.Child(name))...)
+				found = append(found, gapsIn(&property, item, path.Child(name))...)
 			} else if schema.AdditionalProperties != nil {
-				missing = append(missing, missingIn(schema.AdditionalProperties.Schema, item, path.Key(name))...)
+				found = append(found, itemGaps(schema.AdditionalProperties.Schema, item, path.Key(name))...)
 			}
 		}
 	case []any:
 		for i, item := range value {
 			if schema.Items != nil {
-				missing = append(missing, missingIn(schema.Items.Schema, item, path.Index(i))...)
+				found = append(found, itemGaps(schema.Items.Schema, item, path.Index(i))...)
 			}
 		}
+	case string:
+		if value == "" && !mayBeEmpty(schema) {
+			found = append(found, field.Invalid(path, value, "must not be empty, but may be left out"))
+		}
 	}
-	return missing
+	return found
+}
+
+// itemGaps checks an item of a list or a map. The API server refuses null in a list, and drops it from a
+// map: a user without flags would silently be none.
+func itemGaps(schema *apiextensionsv1.JSONSchemaProps, item any, path *field.Path) []error {
+	if item == nil && !schema.Nullable {
+		return []error{field.Required(path, "null is nothing: write an empty value, such as [] or {}")}
+	}
+	return gapsIn(schema, item, path)
+}
+
+// mayBeEmpty knows that no format and no enumeration of ours has the empty string.
+func mayBeEmpty(schema *apiextensionsv1.JSONSchemaProps) bool {
+	matches, err := regexp.MatchString(schema.Pattern, "")
+	return err == nil && matches && schema.Format == "" && len(schema.Enum) == 0
 }

@@ -116,7 +116,7 @@ func TestMaintenanceWindow(t *testing.T) {
 		outside   []string
 	}{
 		"01:00-06:00":     {"01:00-06:00", []string{"2026-08-01 01:00", "2026-08-02 06:00"}, []string{"2026-08-01 00:59", "2026-08-01 06:01"}},
-		" Sat:0:5-4:0 ":   {"Sat:00:05-04:00", []string{"2026-08-01 00:05"}, []string{"2026-08-02 00:05", "2026-08-01 00:04"}},
+		"Sat:0:5-4:0":     {"Sat:00:05-04:00", []string{"2026-08-01 00:05"}, []string{"2026-08-02 00:05", "2026-08-01 00:04"}},
 		"Sat:22:00-02:00": {"Sat:22:00-02:00", []string{"2026-08-01 22:00", "2026-08-02 02:00"}, []string{"2026-08-01 02:00", "2026-08-02 22:00", "2026-08-02 02:01"}},
 		"23:00-01:00":     {"23:00-01:00", []string{"2026-08-01 23:30", "2026-08-01 00:30"}, []string{"2026-08-01 01:01", "2026-08-01 22:59"}},
 		"12:00-12:00":     {"12:00-12:00", []string{"2026-08-01 12:00"}, []string{"2026-08-01 12:01"}},
@@ -135,6 +135,10 @@ func TestMaintenanceWindow(t *testing.T) {
 			require.False(t, window.Contains(parse(t, minute, at)), "%s not in %s", at, text)
 		}
 	}
+	padded, err := apiv1.MaintenanceWindow("  01:00-06:00 ").Parse()
+	require.NoError(t, err)
+	require.Equal(t, "01:00-06:00", padded.String())
+
 	elsewhere := time.FixedZone("", -5*60*60)
 	window, err := apiv1.MaintenanceWindow("Sun:02:00-03:00").Parse()
 	require.NoError(t, err)

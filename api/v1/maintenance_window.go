@@ -16,6 +16,8 @@ type MaintenanceWindow string
 
 // Window is a MaintenanceWindow with its meaning. It begins with the minute Start and lasts to the end
 // of the minute End; where End is before Start, it reaches into the next day.
+//
+// +kubebuilder:object:generate=false
 type Window struct {
 	// Weekday it begins on; nil means every day.
 	Weekday *time.Weekday

@@ -2,6 +2,7 @@ package v1
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,7 +23,7 @@ const longestSuffix = "-pooler-repl"
 // checks are the rules for a spec, in the order in which they are reported.
 func checks() []func(*PostgresSpec, *field.Path) field.ErrorList {
 	return []func(*PostgresSpec, *field.Path) field.ErrorList{
-		validateBasics, validateVolume, validateRoles, validateClone, validateStandby,
+		validateBasics, validateVolume, validatePatroni, validateRoles, validateClone, validateStandby,
 		validateServices, validatePooler, validateContainers, validateAdditionalVolumes,
 		validatePod, validateScheduling, validateBackup, validateTLS, validateStreams,
 	}
@@ -47,6 +48,8 @@ func Validate(pg *Postgresql) field.ErrorList {
 }
 
 // Policy are the options of the operator's configuration that forbid things in manifests.
+//
+// +kubebuilder:object:generate=false
 type Policy struct {
 	// TeamPrefix wants the name of a cluster to start with its team (enable_team_id_clustername_prefix).
 	TeamPrefix bool
@@ -111,6 +114,22 @@ func validateBasics(spec *PostgresSpec, path *field.Path) field.ErrorList {
 	}
 	errs = append(errs, validateImage(spec.DockerImage, path.Child("dockerImage"))...)
 	return append(errs, validateResources(spec.Resources, path.Child("resources"))...)
+}
+
+func validatePatroni(spec *PostgresSpec, path *field.Path) field.ErrorList {
+	patroni, path := spec.Patroni, path.Child("patroni")
+	errs := fits32(patroni.TTL, path.Child("ttl"))
+	errs = append(errs, fits32(patroni.LoopWait, path.Child("loop_wait"))...)
+	errs = append(errs, fits32(patroni.RetryTimeout, path.Child("retry_timeout"))...)
+	return append(errs, fits32(patroni.SynchronousNodeCount, path.Child("synchronous_node_count"))...)
+}
+
+// fits32 reports what the schema's format int32 does not take.
+func fits32(value uint32, path *field.Path) field.ErrorList {
+	if value <= math.MaxInt32 {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, value, fmt.Sprintf("must be %d or less", math.MaxInt32))}
 }
 
 // matches reports a value that does not have the form of a pattern. An empty value is an absent one.

@@ -77,6 +77,9 @@ func validateStreams(spec *PostgresSpec, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	for i, stream := range spec.Streams {
 		path := path.Child("streams").Index(i)
+		if stream.BatchSize != nil {
+			errs = append(errs, fits32(*stream.BatchSize, path.Child("batchSize"))...)
+		}
 		errs = append(errs, validateAmount(stream.CPU, cpuPattern, cpuForm, path.Child("cpu"))...)
 		errs = append(errs, validateAmount(stream.Memory, memoryPattern, memoryForm, path.Child("memory"))...)
 	}
