@@ -190,7 +190,8 @@ func newEvaluator(sources []source) (*evaluator, error) {
 		return nil, templateError(err)
 	}
 	value := cuecontext.New().BuildInstance(instance)
-	if err := value.Err(); err != nil {
+	// What waits for the input is no error yet.
+	if err := value.Validate(); err != nil {
 		return nil, templateError(err)
 	}
 	if !value.LookupPath(cue.MakePath(cue.Str("objects"))).Exists() {
