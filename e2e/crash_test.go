@@ -5,12 +5,15 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	apiv1 "postgres-operator/api/v1"
 )
@@ -26,12 +29,12 @@ func TestOperatorKilled(t *testing.T) {
 	}{
 		{"while it makes the first objects", c.hasObjects},
 		{"when the statefulset is there", c.hasStatefulSet},
-		{"when the primary serves, before all is done", c.hasPrimary},
+		{"while it makes roles", c.hasRoles},
 	} {
 		k.step(t, c.namespace, moment.name, func(t *testing.T) {
-			k.operatorPod(t)
+			k.awaitLeading(t)
 			c.apply(t) // the first time makes it, later ones change nothing
-			eventually(t, boot, "the moment has come", moment.come)
+			asSoonAs(t, moment.come)
 			k.killOperator(t)
 		})
 	}
@@ -61,18 +64,39 @@ func (c cluster) hasStatefulSet(ctx context.Context) error {
 	return c.Get(ctx, c.key(c.name), &appsv1.StatefulSet{})
 }
 
-// hasPrimary reports it when no member is ready to serve, or all is done already.
-func (c cluster) hasPrimary(ctx context.Context) error {
-	pods, err := c.pods(ctx)
-	if err != nil {
-		return err
+func (c cluster) hasRoles(ctx context.Context) error {
+	found, err := c.query(ctx, c.primary(), "SELECT count(*) FROM pg_roles WHERE rolname = 'zalando'")
+	if err == nil && found == "0" {
+		err = errNotYet
 	}
-	for _, pod := range pods {
-		if pod.Labels[roleLabel] == master && isReady(pod) {
-			return nil
+	return err
+}
+
+// asSoonAs is eventually without pauses: what it waits for may pass within milliseconds.
+func asSoonAs(t *testing.T, come func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), boot)
+	defer cancel()
+	for err := come(ctx); err != nil; err = come(ctx) {
+		require.NoError(t, ctx.Err(), "the moment has not come: %v", err)
+	}
+}
+
+// awaitLeading waits until the operator's pod holds the lease: one that was killed has not given it
+// back, so its successor waits until it expires.
+func (k kube) awaitLeading(t *testing.T) {
+	t.Helper()
+	pod := k.operatorPod(t)
+	eventually(t, boot, "the operator leads", func(ctx context.Context) error {
+		var lease coordinationv1.Lease
+		if err := k.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: operatorName}, &lease); err != nil {
+			return err
 		}
-	}
-	return errNotYet
+		if holder := lease.Spec.HolderIdentity; holder == nil || !strings.HasPrefix(*holder, pod.Name+"_") {
+			return fmt.Errorf("the lease is held by %v", holder)
+		}
+		return nil
+	})
 }
 
 // conditionOf is a condition of the cluster as it is now, nil when there is none.

@@ -164,11 +164,11 @@ func eventually(t *testing.T, limit time.Duration, what string, check func(conte
 func (k kube) part(t *testing.T, namespace, name string, do func(*testing.T)) (ok bool) {
 	t.Helper()
 	return t.Run(name, func(t *testing.T) {
-		t.Cleanup(func() {
+		defer func() { // before the part cleans up
 			if t.Failed() {
 				k.diagnose(t, namespace)
 			}
-		})
+		}()
 		do(t)
 	})
 }
