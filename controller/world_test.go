@@ -1,0 +1,416 @@
+package controller
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+	kevents "k8s.io/client-go/tools/events"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/yaml"
+
+	apiv1 "postgres-operator/api/v1"
+	"postgres-operator/config"
+	"postgres-operator/testenv"
+)
+
+var server = testenv.Server{CRDs: []string{"../manifests"}}
+
+func TestMain(m *testing.M) {
+	ctrl.SetLogger(logr.Discard())
+	klog.SetLogger(logr.Discard())
+	os.Exit(server.Run(m))
+}
+
+// patience is how long a test waits for something that takes milliseconds on an idle machine.
+const patience = 40 * time.Second
+
+// world is a namespace with an operator's configuration in it. Its own client sees and may do all;
+// operators that it starts act as the service account of the shipped manifest.
+type world struct {
+	*testing.T
+	env       *testenv.Env
+	namespace string
+	client    client.Client
+	options   Options
+	log       *logBook
+}
+
+// newWorld makes a namespace; pairs are options of the operator's configuration beside those that
+// every test has: own namespace, quick retries, kinds installed already.
+func newWorld(t *testing.T, pairs ...string) *world {
+	t.Helper()
+	env := server.Env(t)
+	scheme, err := newScheme()
+	require.NoError(t, err)
+	require.NoError(t, rbacv1.AddToScheme(scheme))
+	unrecorded := rest.CopyConfig(env.Config)
+	unrecorded.WrapTransport = nil
+	c, err := client.New(unrecorded, client.Options{Scheme: scheme})
+	require.NoError(t, err)
+	w := &world{T: t, env: env, namespace: env.Namespace, client: c, log: &logBook{}}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("log of the operator:\n%s", w.log)
+		}
+	})
+	w.grant()
+	w.configure(append([]string{
+		"enable_crd_registration", "false", "repair_period", "1s", "workers", "4", "enable_database_access", "false",
+		"secret_name_template", "{username}.{cluster}.credentials",
+	}, pairs...)...)
+	as := rest.CopyConfig(env.Config)
+	as.Impersonate = rest.ImpersonationConfig{UserName: "system:serviceaccount:" + w.namespace + ":postgres-operator"}
+	w.options = Options{
+		REST: as, Source: ConfigSource{OperatorNamespace: w.namespace, ConfigMap: "operator"},
+		ProbeAddress: "0", MetricsAddress: "0", Log: w.log.logger(),
+	}
+	return w
+}
+
+// grant installs the shipped permissions for the service account in this world's namespace.
+func (w *world) grant() {
+	w.Helper()
+	for _, o := range manifestObjects(w.T, "operator-service-account-rbac.yaml") {
+		switch o.GetKind() {
+		case "ClusterRole":
+			o.SetName(strings.ReplaceAll(o.GetName(), ":", "-"))
+		case "ClusterRoleBinding":
+			o.SetName(o.GetName() + "-" + w.namespace)
+		}
+		if o.GetNamespace() != "" {
+			o.SetNamespace(w.namespace)
+		}
+		if subjects, found, _ := unstructured.NestedSlice(o.Object, "subjects"); found {
+			subjects[0].(map[string]any)["namespace"] = w.namespace
+			require.NoError(w, unstructured.SetNestedSlice(o.Object, subjects, "subjects"))
+		}
+		if err := w.client.Create(w.Context(), o); !apierrors.IsAlreadyExists(err) {
+			require.NoError(w, err)
+		}
+	}
+}
+
+// manifestObjects are the objects in a shipped manifest.
+func manifestObjects(t testing.TB, name string) []*unstructured.Unstructured {
+	t.Helper()
+	content, err := os.ReadFile("../manifests/" + name)
+	require.NoError(t, err)
+	var objects []*unstructured.Unstructured
+	for _, document := range strings.Split(string(content), "\n---\n") {
+		o := &unstructured.Unstructured{}
+		require.NoError(t, yaml.Unmarshal([]byte(document), &o.Object))
+		objects = append(objects, o)
+	}
+	return objects
+}
+
+// configure creates or changes the operator's ConfigMap; an empty value is a value.
+func (w *world) configure(pairs ...string) {
+	w.Helper()
+	object := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "operator"}}
+	err := w.client.Get(w.Context(), client.ObjectKeyFromObject(object), object)
+	exists := !apierrors.IsNotFound(err)
+	if exists {
+		require.NoError(w, err)
+	}
+	data := map[string]string{}
+	maps.Copy(data, object.Data)
+	for i := 0; i < len(pairs); i += 2 {
+		data[pairs[i]] = pairs[i+1]
+	}
+	object.Data = data
+	if exists {
+		require.NoError(w, w.client.Update(w.Context(), object))
+	} else {
+		require.NoError(w, w.client.Create(w.Context(), object))
+	}
+}
+
+// operator is a running operator.
+type operator struct {
+	w      *world
+	cancel context.CancelFunc
+	done   chan error
+	once   sync.Once
+}
+
+// start runs an operator until stop, or the end of the test.
+func (w *world) start(changes ...func(*Options)) *operator {
+	w.Helper()
+	o := w.options
+	for _, change := range changes {
+		change(&o)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	op := &operator{w: w, cancel: cancel, done: make(chan error, 1)}
+	go func() { op.done <- Run(ctx, o) }()
+	w.Cleanup(op.stop)
+	return op
+}
+
+func (op *operator) stop() {
+	op.once.Do(func() {
+		op.cancel()
+		select {
+		case err := <-op.done:
+			assert.NoError(op.w, err, "the operator ends without an error")
+		case <-time.After(patience):
+			assert.Fail(op.w, "the operator does not end")
+		}
+	})
+}
+
+// reconciler is reconciler Cluster without a manager around it; it reads from c instead of a cache.
+func (w *world) reconciler(c client.Client) *cluster {
+	w.Helper()
+	configuration, err := w.options.Source.Load(w.Context(), w.client)
+	require.NoError(w, err)
+	r, err := newCluster(shared{
+		client: c, live: w.client, settings: newSettings(configuration, nil), now: time.Now,
+		events: events{kevents.NewFakeRecorder(1000)},
+	})
+	require.NoError(w, err)
+	return r
+}
+
+func (w *world) request(name string) reconcile.Request {
+	return reconcile.Request{NamespacedName: client.ObjectKey{Namespace: w.namespace, Name: name}}
+}
+
+// eventually tries until the condition holds without a failure.
+func (w *world) eventually(condition func(c *assert.CollectT), what string, args ...any) {
+	w.Helper()
+	require.EventuallyWithTf(w, condition, patience, 50*time.Millisecond, what, args...)
+}
+
+// stays looks for a while that a condition goes on to hold.
+func (w *world) stays(holds func() bool, what string) {
+	w.Helper()
+	require.Never(w, func() bool { return !holds() }, 1500*time.Millisecond, 50*time.Millisecond, what)
+}
+
+// manifest decodes a manifest in YAML; without metadata it gets a name and this namespace.
+func (w *world) manifest(text string) *unstructured.Unstructured {
+	w.Helper()
+	o := newObject(postgresqlKind)
+	require.NoError(w, yaml.Unmarshal([]byte(text), &o.Object))
+	o.SetGroupVersionKind(postgresqlKind)
+	if o.GetNamespace() == "" {
+		o.SetNamespace(w.namespace)
+	}
+	return o
+}
+
+const clusterName = "acid-test"
+
+// minimal is a manifest with what is required and nothing else.
+func (w *world) minimal(name string) *unstructured.Unstructured {
+	w.Helper()
+	return w.manifest(fmt.Sprintf(`
+metadata: {name: %s}
+spec:
+  teamId: acid
+  numberOfInstances: 2
+  volume: {size: 1Gi}
+  postgresql: {version: "18"}
+  users: {zalando: [superuser, createdb], foo_user: []}
+  databases: {foo: zalando}
+`, name))
+}
+
+func (w *world) create(o client.Object) {
+	w.Helper()
+	require.NoError(w, w.client.Create(w.Context(), o))
+}
+
+// createdCluster creates a minimal manifest and waits until its StatefulSet exists.
+func (w *world) createdCluster(name string) {
+	w.Helper()
+	w.create(w.minimal(name))
+	w.appears(statefulSetKind, name)
+}
+
+// runningCluster is a minimal cluster all of whose pods run.
+func (w *world) runningCluster(name string) {
+	w.Helper()
+	w.create(w.minimal(name))
+	w.reaches(name, apiv1.ClusterStatusRunning)
+}
+
+// change edits a manifest.
+func (w *world) change(name string, edit func(o *unstructured.Unstructured)) {
+	w.Helper()
+	w.edit(postgresqlKind, name, edit)
+}
+
+// edit changes an object, as a user would with kubectl edit.
+func (w *world) edit(gvk schema.GroupVersionKind, name string, edit func(o *unstructured.Unstructured)) {
+	w.Helper()
+	w.eventually(func(c *assert.CollectT) {
+		o := w.get(gvk, name)
+		if !assert.NotNil(c, o) {
+			return
+		}
+		edit(o)
+		assert.NoError(c, w.client.Update(w.Context(), o))
+	}, "edit %s %s", gvk.Kind, name)
+}
+
+func setField(o *unstructured.Unstructured, value any, path ...string) {
+	if err := unstructured.SetNestedField(o.Object, value, path...); err != nil {
+		panic(err)
+	}
+}
+
+func setAnnotation(o client.Object, key, value string) {
+	annotations := o.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[key] = value
+	o.SetAnnotations(annotations)
+}
+
+// get reads an object of this namespace from the API server; nil if there is none.
+func (w *world) get(gvk schema.GroupVersionKind, name string) *unstructured.Unstructured {
+	w.Helper()
+	o := newObject(gvk)
+	err := w.client.Get(w.Context(), client.ObjectKey{Namespace: w.namespace, Name: name}, o)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	require.NoError(w, err)
+	return o
+}
+
+func (w *world) cluster(name string) *apiv1.Postgresql {
+	w.Helper()
+	pg, err := readManifest(w.Context(), w.client, client.ObjectKey{Namespace: w.namespace, Name: name})
+	require.NoError(w, err)
+	require.NotNil(w, pg, "manifest %s", name)
+	return pg
+}
+
+func (w *world) delete(gvk schema.GroupVersionKind, name string) {
+	w.Helper()
+	o := newObject(gvk)
+	o.SetNamespace(w.namespace)
+	o.SetName(name)
+	require.NoError(w, w.client.Delete(w.Context(), o, client.PropagationPolicy(metav1.DeletePropagationBackground)))
+}
+
+func (w *world) appears(gvk schema.GroupVersionKind, name string) *unstructured.Unstructured {
+	w.Helper()
+	var found *unstructured.Unstructured
+	w.eventually(func(c *assert.CollectT) {
+		found = w.get(gvk, name)
+		assert.NotNil(c, found)
+	}, "%s %s appears", gvk.Kind, name)
+	return found
+}
+
+func (w *world) disappears(gvk schema.GroupVersionKind, name string) {
+	w.Helper()
+	w.eventually(func(c *assert.CollectT) { assert.Nil(c, w.get(gvk, name)) }, "%s %s disappears", gvk.Kind, name)
+}
+
+// reaches waits for a summary word that speaks of the present generation.
+func (w *world) reaches(name, word string) *apiv1.Postgresql {
+	w.Helper()
+	var pg *apiv1.Postgresql
+	w.eventually(func(c *assert.CollectT) {
+		pg = w.cluster(name)
+		assert.Equal(c, word, pg.Status.PostgresClusterStatus)
+		assert.Equal(c, pg.Generation, pg.Status.ObservedGeneration)
+	}, "cluster %s becomes %s", name, word)
+	return pg
+}
+
+// objects are the objects of a cluster in this namespace, as "Kind name", sorted by kind table.
+func (w *world) objects(cluster string) []string {
+	w.Helper()
+	c := config.Default()
+	found, err := observeObjects(w.Context(), w.client, c, client.ObjectKey{Namespace: w.namespace, Name: cluster})
+	require.NoError(w, err)
+	var list []string
+	for _, o := range found {
+		list = append(list, o.GetKind()+" "+o.GetName())
+	}
+	return list
+}
+
+// notes are the events about an object, as "Type Reason: note", the same text once.
+func (w *world) notes(kind, name string) []string {
+	w.Helper()
+	var list eventsv1.EventList
+	require.NoError(w, w.client.List(w.Context(), &list, client.InNamespace(w.namespace)))
+	var texts []string
+	for _, e := range list.Items {
+		if e.Regarding.Kind == kind && e.Regarding.Name == name {
+			texts = append(texts, fmt.Sprintf("%s %s: %s", e.Type, e.Reason, e.Note))
+		}
+	}
+	return texts
+}
+
+// condition is a condition of a cluster as "Status Reason: message", empty if it has none.
+func condition(pg *apiv1.Postgresql, name string) string {
+	for _, c := range pg.Status.Conditions {
+		if c.Type == name {
+			return fmt.Sprintf("%s %s: %s", c.Status, c.Reason, c.Message)
+		}
+	}
+	return ""
+}
+
+var lifecycleOfManager = regexp.MustCompile(`"msg"="(Start|Stopping|Shutdown|All workers|Wait completed)`)
+
+// logBook keeps what an operator logs, to show it when a test fails.
+type logBook struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBook) logger() logr.Logger {
+	return funcr.New(func(prefix, args string) {
+		if strings.Contains(args, `"configuration"="{`) || lifecycleOfManager.MatchString(args) {
+			return // long
+		}
+		b.add(prefix, args)
+	}, funcr.Options{Verbosity: 0})
+}
+
+func (b *logBook) add(who, text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	fmt.Fprintf(&b.text, "%s %s %s\n", time.Now().Format("05.000"), who, text)
+}
+
+func (b *logBook) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
