@@ -49,13 +49,16 @@ install_packages() {
 }
 `
 
-// epilogue removes what nobody reads in a container.
+// epilogue removes what nobody reads in a container, and what was made for
+// this one machine: its id, and a key that every image would share.
 const epilogue = `
 apt-get clean
 rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/* /var/cache/ldconfig/* /var/lib/dpkg/*-old
 rm -rf /usr/share/doc /usr/share/man /usr/share/info /usr/share/lintian /usr/share/bug
 find /usr/share/locale -mindepth 1 -maxdepth 1 ! -name locale.alias -exec rm -rf {} +
 find /var/log -type f -delete
+rm -rf /etc/machine-id /etc/ssl/private/* /etc/ssl/certs/ssl-cert-snakeoil.pem
+[ ! -d /etc/ssl/certs ] || find /etc/ssl/certs -xtype l -delete
 rm -rf /tmp/* /var/tmp/* /run/* /usr/sbin/policy-rc.d /etc/.pwd.lock
 `
 

@@ -35,7 +35,7 @@ rm -f /usr/lib/*-linux-gnu/libLLVM* /usr/lib/llvm-*/lib/libLLVM* /usr/lib/*-linu
 # Needed to install, not to run. perl-base stays.
 rm -rf /usr/share/i18n /usr/share/perl /usr/lib/*-linux-gnu/perl /usr/lib/*-linux-gnu/libperl.*
 rm -rf /usr/lib/systemd /usr/lib/*-linux-gnu/systemd /etc/systemd /usr/bin/systemd* /usr/share/postgresql-common
-rm -rf /usr/lib/python3*/ensurepip /usr/lib/python3*/test /var/lib/postgresql /etc/postgresql /etc/ssl/private/* /etc/ssl/certs/ssl-cert-snakeoil.pem
+rm -rf /usr/lib/python3*/ensurepip /usr/lib/python3*/test /var/lib/postgresql /etc/postgresql
 
 # Where Spilo keeps its configuration, and where patronictl looks for it.
 mkdir -p /home/postgres/pgdata /home/postgres/.config/patroni /root/.config/patroni /run/certs /run/postgresql

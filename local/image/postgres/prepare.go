@@ -106,8 +106,9 @@ func prepare(env environment, who identity) error {
 	return selfSigned(env, who)
 }
 
-// openDirectory makes a directory usable for who, but leaves what root of the
-// volume's owner set when it may not change it and need not.
+// openDirectory makes a directory and gives it to who. One that belongs to
+// somebody else, and that only root could change, is left as it is if who may
+// use it: so are volumes of pods with an fsGroup.
 func openDirectory(path string, mode fs.FileMode, who identity) error {
 	if err := os.MkdirAll(path, mode); err != nil {
 		return err

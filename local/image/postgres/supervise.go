@@ -89,7 +89,7 @@ func start(who identity, environment []string) (pid int, at time.Time, err error
 	if err != nil {
 		return 0, at, err
 	}
-	attributes := &syscall.ProcAttr{Dir: home, Env: environment, Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{}}
+	attributes := &syscall.ProcAttr{Dir: "/", Env: environment, Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{}}
 	if who.change {
 		groups := make([]uint32, len(who.groups))
 		for i, group := range who.groups {
