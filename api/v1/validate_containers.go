@@ -29,6 +29,8 @@ func validateContainers(spec *PostgresSpec, path *field.Path) field.ErrorList {
 		errs = append(errs, dnsLabel(container.Name, path.Child("name"))...)
 		errs = append(errs, requireImage(container.Image, path.Child("image"))...)
 		errs = append(errs, validateEnv(container.Env, path.Child("env"))...)
+		errs = append(errs, saneQuantities(container.Resources.Requests, path.Child("resources", "requests"))...)
+		errs = append(errs, saneQuantities(container.Resources.Limits, path.Child("resources", "limits"))...)
 		if other := taken[container.Name]; other != "" {
 			errs = append(errs, field.Invalid(path.Child("name"), container.Name, "is the name of "+other))
 		}

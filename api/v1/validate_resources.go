@@ -1,10 +1,13 @@
 package v1
 
 import (
+	"maps"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -74,6 +77,18 @@ func validateAmount(amount *string, pattern *regexp.Regexp, form string, path *f
 		return nil
 	}
 	_, errs := parseQuantity(*amount, pattern, form, path)
+	return errs
+}
+
+// saneQuantities keeps from Kubernetes what its arithmetic would choke on. The rest is its to judge.
+func saneQuantities(amounts corev1.ResourceList, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for _, name := range slices.Sorted(maps.Keys(amounts)) {
+		quantity := amounts[name]
+		if text := strings.TrimPrefix(quantity.String(), "-"); !sanePattern.MatchString(text) {
+			errs = append(errs, field.Invalid(path.Key(string(name)), text, tooLarge))
+		}
+	}
 	return errs
 }
 
