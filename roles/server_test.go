@@ -126,7 +126,11 @@ func startServer(bin string, standby bool) (*testServer, error) {
 		return nil, err
 	}
 	s.process = postgres.Process
-	return s, s.wait()
+	if err := s.wait(); err != nil {
+		s.stop()
+		return nil, err
+	}
+	return s, nil
 }
 
 // unprivileged gives dir to the user postgres when root runs the tests: the server refuses root.
