@@ -67,15 +67,11 @@ func (r *Renderer) Render(view View) ([]Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	objects, err := e.render(input)
+	objects, err := e.render(input, newListOrder(view))
 	if err != nil {
 		return nil, err
 	}
 	r.release(e)
-	order := newListOrder(view)
-	for _, object := range objects {
-		order.makeLists(object)
-	}
 	slices.SortFunc(objects, byID)
 	return objects, nil
 }
@@ -101,7 +97,7 @@ func (r *Renderer) release(e *evaluator) {
 
 // render fills in the input and reads the objects off. The input goes in as a
 // Go value: compiled text would stay in the evaluator for ever.
-func (e *evaluator) render(input map[string]any) ([]Object, error) {
+func (e *evaluator) render(input map[string]any, order listOrder) ([]Object, error) {
 	e.renders++
 	encoded := e.templates.Context().Encode(input, cue.NilIsAny(false))
 	filled := e.templates.FillPath(cue.MakePath(cue.Str("input")), encoded)
@@ -117,6 +113,10 @@ func (e *evaluator) render(input map[string]any) ([]Object, error) {
 		id := fields.Selector().Unquoted()
 		object, err := newObject(id, fields.Value())
 		if err != nil {
+			return nil, err
+		}
+		order.makeLists(object)
+		if err := checkSchema(object, fields.Value()); err != nil {
 			return nil, err
 		}
 		objects = append(objects, object)

@@ -1,7 +1,9 @@
 package render
 
 import (
+	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -91,12 +93,23 @@ func (p *policy) amounts(field string, d apiv1.ResourceDescription, defaultCPU, 
 func unset(quantity string) bool { return quantity == "" || quantity == "0" || quantity == "null" }
 
 func (p *policy) parse(a amounts, name, field, text string) {
-	quantity, err := resource.ParseQuantity(text)
+	quantity, err := parseQuantity(text)
 	if err != nil || quantity.Sign() < 0 {
 		p.invalid(field, text, "no quantity of %s; examples are 500m and 1Gi", name)
 		return
 	}
 	a[name] = quantity
+}
+
+// hugeExponent is what resource.Quantity reads, and then computes with for
+// minutes.
+var hugeExponent = regexp.MustCompile(`[eE][+-]?[0-9]{3,}$`)
+
+func parseQuantity(text string) (resource.Quantity, error) {
+	if hugeExponent.MatchString(text) {
+		return resource.Quantity{}, fmt.Errorf("%q is too large or too small", text)
+	}
+	return resource.ParseQuantity(text)
 }
 
 // raiseLimit makes sure that a limit is at least the configured smallest one.
@@ -123,7 +136,7 @@ func (p *policy) bound(option, text string) (resource.Quantity, bool) {
 	if unset(text) {
 		return resource.Quantity{}, false
 	}
-	bound, err := resource.ParseQuantity(text)
+	bound, err := parseQuantity(text)
 	if err != nil { // the configuration was checked when it was read
 		p.warn("Configuration", "%s: %s is no quantity", option, text)
 	}

@@ -1,9 +1,5 @@
 package render
 
-import (
-	"k8s.io/apimachinery/pkg/api/resource"
-)
-
 // statefulSet decides what the StatefulSet has beside its pods.
 func (p *policy) statefulSet() StatefulSetView {
 	return StatefulSetView{
@@ -58,7 +54,7 @@ func (p *policy) retention(situation string) string {
 // volume decides about the claim of a member's data volume.
 func (p *policy) volume() VolumeView {
 	given := p.spec.Volume
-	size, err := resource.ParseQuantity(given.Size)
+	size, err := parseQuantity(given.Size)
 	if err != nil || size.Sign() <= 0 {
 		p.invalid("spec.volume.size", given.Size, "no size of a volume; an example is 10Gi")
 	}

@@ -29,6 +29,7 @@ type mount struct {
 	corev1.VolumeMount
 	source  map[string]any // of the volume; nil for the data volume
 	targets []string       // names of containers; nil for all of them
+	origin  string         // where its name comes from, for messages
 }
 
 func (m mount) reaches(container string) bool {
@@ -47,7 +48,7 @@ func (p *policy) mounts() []mount {
 		list = append(list, memoryMount(names.SocketVolume, socketPath, nil))
 	}
 	if secret := p.config.AdditionalSecretMount; secret != "" {
-		list = append(list, secretMount(secret, p.config.AdditionalSecretMountPath, nil))
+		list = append(list, secretMount(secret, p.config.AdditionalSecretMountPath, nil, "the option additional_secret_mount"))
 	}
 	list = append(list, p.additionalMounts()...)
 	list = append(list, p.tlsMounts()...)
@@ -65,7 +66,7 @@ func (p *policy) distinct(list []mount) []mount {
 		case slices.ContainsFunc(kept, samePath):
 			p.warn("Volume", "volume %s is ignored: %s is the path of another volume", m.Name, m.MountPath)
 		case slices.ContainsFunc(kept, sameName):
-			p.warn("Volume", "volume %s at %s is ignored: there is another one of that name", m.Name, m.MountPath)
+			p.invalid(m.origin, m.Name, "there is another volume of that name")
 		default:
 			kept = append(kept, m)
 		}
@@ -88,6 +89,7 @@ func (p *policy) additionalMounts() []mount {
 			VolumeMount: volumeMount(v.Name, v.MountPath, v.SubPath, v.IsSubPathExpr),
 			source:      source,
 			targets:     p.targets(v),
+			origin:      where + ".name",
 		})
 	}
 	return list
@@ -113,9 +115,9 @@ func (p *policy) tlsMounts() []mount {
 		return nil
 	}
 	targets := []string{names.PostgresContainer}
-	list := []mount{secretMount(tls.SecretName, tlsPath, targets)}
+	list := []mount{secretMount(tls.SecretName, tlsPath, targets, "spec.tls.secretName")}
 	if tls.CAFile != "" && tls.CASecretName != "" {
-		list = append(list, secretMount(tls.CASecretName, tlsCAPath, targets))
+		list = append(list, secretMount(tls.CASecretName, tlsCAPath, targets, "spec.tls.caSecretName"))
 	}
 	for _, m := range list {
 		m.source["secret"].(map[string]any)["defaultMode"] = int64(tlsMode)
@@ -196,11 +198,12 @@ func memoryMount(name, path string, targets []string) mount {
 	}
 }
 
-func secretMount(secret, path string, targets []string) mount {
+func secretMount(secret, path string, targets []string, origin string) mount {
 	return mount{
 		VolumeMount: corev1.VolumeMount{Name: secret, MountPath: path},
 		source:      map[string]any{"secret": map[string]any{"secretName": secret}},
 		targets:     targets,
+		origin:      origin,
 	}
 }
 
