@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -157,7 +159,10 @@ func (p *clusterPass) credential(ctx context.Context, role roles.Role) (render.C
 }
 
 func (p *clusterPass) render(ctx context.Context) error {
-	observed := render.Observed{StatefulSetExists: p.statefulSet() != nil}
+	observed := render.Observed{PrimaryOrdinal: p.primaryOrdinal()}
+	if live := p.statefulSet(); live != nil {
+		observed.StatefulSetExists, observed.Replicas = true, int32(replicasOf(live))
+	}
 	if err := p.podEnvironment(ctx, &observed); err != nil {
 		return err
 	}
@@ -181,6 +186,19 @@ func (p *clusterPass) render(ctx context.Context) error {
 	p.stamp()
 	p.rendered = true
 	return nil
+}
+
+// primaryOrdinal is the number at the end of the name of the primary's pod, nil without a primary.
+func (p *clusterPass) primaryOrdinal() *int {
+	primary := primaryOf(p.observed.pods, p.config)
+	if primary == nil {
+		return nil
+	}
+	ordinal, err := strconv.Atoi(strings.TrimPrefix(primary.Name, names.StatefulSet(p.pg.Name)+"-"))
+	if err != nil {
+		return nil
+	}
+	return &ordinal
 }
 
 // stamp marks every object with the id of the operator that the manifest is for, if it has one, so

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -38,7 +39,9 @@ func (p *rolloutPass) observe(ctx context.Context) (rollout.State, error) {
 	if err != nil {
 		return rollout.State{}, err
 	}
+	scaleIn, _ := strconv.Atoi(set.Annotations[names.ScaleIn]) // absent or changed by hand: no scaling in
 	state := rollout.State{
+		ScaleIn:            scaleIn,
 		Observed:           p.trusted(set),
 		Replicas:           int(*set.Spec.Replicas),
 		UpdateRevision:     set.Status.UpdateRevision,

@@ -6,6 +6,10 @@ const (
 	// manifest belongs to.
 	ControllerAnnotation = APIGroup + "/controller"
 
+	// ScaleIn on a StatefulSet is the number of members that it will have once
+	// the primary is one of those that stay.
+	ScaleIn = APIGroup + "/scale-in"
+
 	// UpgradeSuccess and UpgradeFailure hold the time of the last major
 	// upgrade. A failure blocks further attempts until it is removed.
 	UpgradeSuccess = "last-major-upgrade-success"

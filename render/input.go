@@ -51,6 +51,12 @@ type Observed struct {
 	// cluster, not the care for one that runs.
 	StatefulSetExists bool
 
+	// Replicas is the number of members that the live StatefulSet has, and
+	// PrimaryOrdinal the number at the end of the name of the primary's pod, nil
+	// while there is no primary.
+	Replicas       int32
+	PrimaryOrdinal *int
+
 	// PodEnvironmentSecret holds the keys of the Secret that the option
 	// pod_environment_secret names; nil when there is none.
 	PodEnvironmentSecret []string

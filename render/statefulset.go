@@ -1,14 +1,33 @@
 package render
 
+import (
+	"strconv"
+
+	"postgres-operator/names"
+)
+
 // statefulSet decides what the StatefulSet has beside its pods.
 func (p *policy) statefulSet() StatefulSetView {
+	replicas, annotations := p.replicas()
 	return StatefulSetView{
-		Replicas:            p.instances(),
+		Replicas:            replicas,
 		PodManagementPolicy: p.podManagementPolicy(),
-		Annotations:         p.workloadAnnotations(),
+		Annotations:         overlaid(p.workloadAnnotations(), annotations),
 		WhenDeleted:         p.retention("when_deleted"),
 		WhenScaled:          p.retention("when_scaled"),
 	}
+}
+
+// replicas is the number of members, or, while the primary is one of those
+// that would go, the number that there is: the annotation asks for a
+// switchover first.
+func (p *policy) replicas() (int32, map[string]string) {
+	wanted, observed := p.instances(), p.in.Observed
+	primary := observed.PrimaryOrdinal
+	if wanted == 0 || wanted >= observed.Replicas || primary == nil || *primary < int(wanted) {
+		return wanted, nil
+	}
+	return observed.Replicas, map[string]string{names.ScaleIn: strconv.Itoa(int(wanted))}
 }
 
 // instances is the number of members after the configured bounds. The lower

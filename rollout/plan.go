@@ -33,6 +33,9 @@ func (p *planner) next() Step {
 			return Step{Kind: Annotate, Pod: pod.Name, UID: pod.UID, Reason: verdict.Reason, Annotations: verdict.annotations}
 		}
 	}
+	if step, ok := p.scaleIn(); ok {
+		return step
+	}
 	if !p.pending() {
 		return Step{Kind: None}
 	}

@@ -25,6 +25,10 @@ type State struct {
 	// Replicas is the wanted number of pods.
 	Replicas int
 
+	// ScaleIn is how many of the pods will remain, if Replicas is about to be lowered; 0 if not. The
+	// leader has to be one of them.
+	ScaleIn int
+
 	// UpdateRevision is the revision of Template, status.updateRevision of the StatefulSet.
 	UpdateRevision string
 	Template       corev1.PodTemplateSpec
