@@ -92,11 +92,17 @@ func validateName(pg *Postgresql) field.ErrorList {
 	if on := pg.Spec.EnableReplicaConnectionPooler; on != nil && *on {
 		limit, why = 63-len(longestSuffix), fmt.Sprintf("with %q it is the Service of the replicas' pooler", longestSuffix)
 	}
-	if len(pg.Name) > limit {
+	if len(pg.Name) > limit && !pg.Status.hasRun() {
 		return field.ErrorList{field.Invalid(path, pg.Name, fmt.Sprintf(
 			"must be no more than %d characters, it has %d: %s", limit, len(pg.Name), why))}
 	}
 	return problems(pg.Name, path, validation.IsDNS1035Label(pg.Name))
+}
+
+// hasRun is true of a cluster that was made: whatever its name, it has proved to work.
+func (s PostgresStatus) hasRun() bool {
+	return slices.Contains([]string{ClusterStatusRunning, ClusterStatusUpdating, ClusterStatusUpdateFailed, ClusterStatusSyncFailed},
+		s.PostgresClusterStatus)
 }
 
 func versions() []string { return []string{"14", "15", "16", "17", "18"} }
