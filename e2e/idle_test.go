@@ -36,6 +36,9 @@ func (c cluster) testIdle(t *testing.T) {
 		return nil
 	})
 	require.Empty(t, operatorRequests(t, mark), "requests of the operator for a healthy cluster")
+	memory, err := c.operatorMetric(context.Background(), metricMemory)
+	require.NoError(t, err)
+	t.Logf("the operator has %.0f MiB of memory, with %d clusters", memory/(1<<20), len(clusters.Items))
 }
 
 // awaitQuiet waits until the operator has sent nothing for some time.

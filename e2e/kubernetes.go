@@ -27,8 +27,9 @@ import (
 )
 
 const (
-	// testLabel marks the namespaces of this suite.
-	testLabel = "postgres-operator/e2e"
+	// testLabel marks the namespaces of this suite, and most have the prefix.
+	testLabel       = "postgres-operator/e2e"
+	namespacePrefix = "e2e-"
 
 	// How long things may take on two busy cores. No test relies on their being faster.
 	soon   = 30 * time.Second // one pass of the operator, nothing to start
@@ -97,7 +98,7 @@ func (k kube) tryKubectl(ctx context.Context, stdin string, args ...string) (str
 // what there is to know about it is printed first.
 func (k kube) namespace(t *testing.T, name string) string {
 	t.Helper()
-	name = "e2e-" + name
+	name = namespacePrefix + name
 	k.forgetNamespace(t, name)
 	require.NoError(t, k.Create(context.Background(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		Name: name, Labels: map[string]string{testLabel: "true"},

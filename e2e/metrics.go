@@ -12,10 +12,11 @@ import (
 	"strings"
 )
 
-// The counters that controller-runtime keeps of every controller.
+// The counters that controller-runtime keeps of every controller, and what the Go library says of the process.
 const (
 	metricReconciles = "controller_runtime_reconcile_total"
 	metricPanics     = "controller_runtime_reconcile_panics_total"
+	metricMemory     = "process_resident_memory_bytes"
 )
 
 // operatorMetric adds up a metric over those of its series whose labels contain every given text,
@@ -42,7 +43,7 @@ func (k kube) operatorMetric(ctx context.Context, name string, labels ...string)
 	found := false
 	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
 		series, value, ok := strings.Cut(lines.Text(), " ")
-		if !ok || !strings.HasPrefix(series, name+"{") || !containsAll(series, labels) {
+		if bare, _, _ := strings.Cut(series, "{"); !ok || bare != name || !containsAll(series, labels) {
 			continue
 		}
 		n, err := strconv.ParseFloat(value, 64)

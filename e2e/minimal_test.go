@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -15,7 +16,12 @@ import (
 func TestMinimalCluster(t *testing.T) {
 	k := connect(t)
 	c := k.cluster(k.namespace(t, "minimal"), "acid-minimal-cluster")
+	applied := time.Now()
 	c.apply(t)
+	k.step(t, c.namespace, "answers", func(t *testing.T) {
+		c.awaitQuery(t, c.primary(), "SELECT 1", "1")
+		t.Logf("SQL answered %.1fs after kubectl apply began", time.Since(applied).Seconds())
+	})
 	k.step(t, c.namespace, "runs", c.testRuns)
 	for _, part := range []struct {
 		name string
