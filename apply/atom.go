@@ -24,17 +24,17 @@ func (c *comparer) atom(t schema.Type, want, have any) {
 		}
 		for name, v := range want {
 			field, _ := t.Field(name)
-			c.path = c.path.Field(name)
+			c.enter(step{field: name})
 			c.atom(field, v, live[name])
-			c.path = c.path[:len(c.path)-1]
+			c.leave()
 		}
 		for name, v := range live {
 			if _, wanted := want[name]; wanted || filledIn(t, name, v) {
 				continue
 			}
-			c.path = c.path.Field(name)
+			c.enter(step{field: name})
 			c.add(value, v, nil)
-			c.path = c.path[:len(c.path)-1]
+			c.leave()
 		}
 	case []any:
 		live, _ := have.([]any)
@@ -43,9 +43,9 @@ func (c *comparer) atom(t schema.Type, want, have any) {
 			return
 		}
 		for i, v := range want {
-			c.path = c.path.Index(i)
+			c.enter(step{value: i})
 			c.atom(t.Item(), v, live[i])
-			c.path = c.path[:len(c.path)-1]
+			c.leave()
 		}
 	default:
 		if !sameScalar(t, want, have) {
@@ -141,11 +141,27 @@ func appendJSON(to []byte, v any) []byte {
 	if !ok {
 		return fmt.Append(to, v)
 	}
+	if plain(text) {
+		to = append(to, '"')
+		to = append(to, text...)
+		return append(to, '"')
+	}
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(text) // Strings always encode.
 	return append(to, strings.TrimSuffix(b.String(), "\n")...)
+}
+
+// plain reports whether JSON writes a string as it is, as it does almost all
+// names.
+func plain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // keyFields reads an item's key fields back from its key in managedFields.

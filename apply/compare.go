@@ -39,7 +39,7 @@ const (
 // entry in managedFields at once, which is what makes an idle pass cheap.
 func compare(desired, live *unstructured.Unstructured, manager string) []difference {
 	t, _ := schema.TypeOf(desired.GroupVersionKind())
-	c := comparer{path: make(schema.Path, 0, 16)}
+	c := comparer{steps: make([]step, 0, 16)}
 	own := owned{fields: ownedFields(live, manager)}
 	if own.fields == nil {
 		c.add(disowned, nil, nil)
@@ -76,10 +76,9 @@ type owned struct {
 	known   bool // false: ownership has been dealt with further up
 }
 
-// child is what we own one step down. Owning a place without naming anything
-// below it is owning it as one value, with all it holds.
+// child is what we own one step down.
 func (o owned) child(key string) owned {
-	if !o.known || !o.present || len(o.fields) == 0 {
+	if !o.known || !o.present {
 		return owned{}
 	}
 	v, present := o.fields[key]
@@ -88,12 +87,35 @@ func (o owned) child(key string) owned {
 }
 
 type comparer struct {
-	path  schema.Path
+	steps []step
 	found []difference
 }
 
+// step is one step of the way to where the comparer is. It is only spelled out
+// for places that differ, which on most passes are none.
+type step struct {
+	field string         // of a struct or map; else:
+	item  map[string]any // of a keyed list
+	list  schema.Type    // that keyed list
+	value any            // of a set, or an index
+}
+
+func (c *comparer) enter(s step) { c.steps = append(c.steps, s) }
+func (c *comparer) leave()       { c.steps = c.steps[:len(c.steps)-1] }
+
 func (c *comparer) add(kind differenceKind, old, new any) {
-	c.found = append(c.found, difference{slices.Clone(c.path), old, new, kind})
+	path := make(schema.Path, 0, len(c.steps))
+	for _, s := range c.steps {
+		switch {
+		case s.item != nil:
+			path = path.Item(s.list.KeyValues(s.item)...)
+		case s.value != nil:
+			path = path.Item(s.value)
+		default:
+			path = path.Field(s.field)
+		}
+	}
+	c.found = append(c.found, difference{path, old, new, kind})
 }
 
 // root compares whole objects, without what names them: the server keeps that
@@ -128,7 +150,7 @@ func (c *comparer) value(t schema.Type, want, have any, own owned) {
 	case schema.KeyedList:
 		c.items(t, want.([]any), have, own)
 	case schema.Set:
-		c.set(want.([]any), have, own)
+		c.set(t, want.([]any), have, own)
 	default:
 		before := len(c.found)
 		c.atom(t, want, have)
@@ -159,9 +181,13 @@ func (c *comparer) missing(item any, own owned) {
 }
 
 // entered reports a container of which we own nothing, once, and tells what is
-// owned below it.
-func (c *comparer) entered(have any, own owned) owned {
-	if own.known && !own.present {
+// owned below it. What our schema does not know the server may hold to be one
+// value: then owning it is owning all below.
+func (c *comparer) entered(t schema.Type, have any, own owned) owned {
+	switch {
+	case !own.known || own.present && len(own.fields) == 0 && t.Deduced():
+		return owned{}
+	case !own.present:
 		c.add(disowned, have, nil)
 		return owned{}
 	}
@@ -174,7 +200,7 @@ func (c *comparer) fields(t schema.Type, want map[string]any, have any, own owne
 		c.add(value, have, want)
 		return
 	}
-	if own = c.entered(have, own); len(want) == 0 && live == nil {
+	if own = c.entered(t, have, own); len(want) == 0 && live == nil {
 		return // An empty struct: the server may or may not keep it.
 	}
 	excluded := c.excluded(t, want, live, own)
@@ -185,9 +211,9 @@ func (c *comparer) fields(t schema.Type, want map[string]any, have any, own owne
 		if below.present {
 			seen++
 		}
-		c.path = c.path.Field(name)
+		c.enter(step{field: name})
 		c.value(field, v, live[name], below)
-		c.path = c.path[:len(c.path)-1]
+		c.leave()
 	}
 	if own.present && seen < own.entries() {
 		for key, v := range own.fields {
@@ -196,9 +222,9 @@ func (c *comparer) fields(t schema.Type, want map[string]any, have any, own owne
 				continue
 			}
 			field, _ := t.Field(name)
-			c.path = c.path.Field(name)
+			c.enter(step{field: name})
 			c.left(field, v, live[name])
-			c.path = c.path[:len(c.path)-1]
+			c.leave()
 		}
 	}
 }
@@ -212,9 +238,9 @@ func (c *comparer) excluded(t schema.Type, want, live map[string]any, own owned)
 			continue
 		}
 		names = append(names, name)
-		c.path = c.path.Field(name)
+		c.enter(step{field: name})
 		c.add(forbidden, live[name], nil)
-		c.path = c.path[:len(c.path)-1]
+		c.leave()
 	}
 	return names
 }
@@ -233,7 +259,7 @@ func (c *comparer) items(t schema.Type, want []any, have any, own owned) {
 		c.add(value, have, want)
 		return
 	}
-	own = c.entered(have, own)
+	own = c.entered(t, have, own)
 	var matched map[string]bool
 	if own.present {
 		matched = make(map[string]bool, len(want))
@@ -242,7 +268,7 @@ func (c *comparer) items(t schema.Type, want []any, have any, own owned) {
 	for i, v := range want {
 		item, _ := v.(map[string]any)
 		found, at := t.Find(live, item, i)
-		c.path = c.path.Item(t.KeyValues(item)...)
+		c.enter(step{list: t, item: item})
 		below := owned{}
 		if own.present {
 			key := itemKey(t, item)
@@ -255,7 +281,7 @@ func (c *comparer) items(t schema.Type, want []any, have any, own owned) {
 			ordered, last = ordered && at > last, at
 			c.value(t.Item(), item, found, below)
 		}
-		c.path = c.path[:len(c.path)-1]
+		c.leave()
 	}
 	if !ordered {
 		c.add(value, keysOf(t, live), keysOf(t, want))
@@ -265,36 +291,36 @@ func (c *comparer) items(t schema.Type, want []any, have any, own owned) {
 			continue
 		}
 		item, _ := t.Find(live, keyFields(key), len(live))
-		c.path = c.path.Item(t.KeyValues(keyFields(key))...)
+		c.enter(step{list: t, item: keyFields(key)})
 		c.left(t.Item(), v, asAny(item))
-		c.path = c.path[:len(c.path)-1]
+		c.leave()
 	}
 }
 
-func (c *comparer) set(want []any, have any, own owned) {
+func (c *comparer) set(t schema.Type, want []any, have any, own owned) {
 	live, ok := have.([]any)
 	if !ok && have != nil {
 		c.add(value, have, want)
 		return
 	}
-	own = c.entered(have, own)
+	own = c.entered(t, have, own)
 	matched := make(map[string]bool, len(want))
 	for _, v := range want {
 		key := valueKey(v)
 		matched[key] = true
-		c.path = c.path.Item(v)
+		c.enter(step{value: v})
 		if !slices.ContainsFunc(live, func(other any) bool { return schema.SameScalar(other, v) }) {
 			c.missing(v, own.child(key))
 		} else if own.present && !own.child(key).present {
 			c.add(disowned, v, v)
 		}
-		c.path = c.path[:len(c.path)-1]
+		c.leave()
 	}
 	for key := range own.fields {
 		if strings.HasPrefix(key, "v:") && !matched[key] {
-			c.path = c.path.Item(key[2:])
+			c.enter(step{value: key[2:]})
 			c.add(left, key[2:], nil)
-			c.path = c.path[:len(c.path)-1]
+			c.leave()
 		}
 	}
 }
@@ -311,8 +337,8 @@ func (c *comparer) left(t schema.Type, own, have any) {
 	for key, v := range fields {
 		name := strings.TrimPrefix(key, "f:")
 		field, _ := t.Field(name)
-		c.path = c.path.Field(name)
+		c.enter(step{field: name})
 		c.left(field, v, live[name])
-		c.path = c.path[:len(c.path)-1]
+		c.leave()
 	}
 }

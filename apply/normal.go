@@ -2,7 +2,9 @@ package apply
 
 import (
 	"encoding/base64"
+	"maps"
 	"math"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -15,15 +17,21 @@ import (
 // decoders of live objects have them; a Secret's stringData as data. Empty
 // structs stay: emptyDir: {} says something. What only the server writes
 // (status, uid …) is removed.
+//
+// The result shares with the argument what needed no change, and neither may
+// be changed afterwards.
 func normal(desired *unstructured.Unstructured) *unstructured.Unstructured {
 	t, _ := schema.TypeOf(desired.GroupVersionKind())
-	obj, _ := normalMap(t, desired.Object).(map[string]any)
+	v, _ := normalMap(t, desired.Object)
+	obj := maps.Clone(v.(map[string]any))
 	delete(obj, "status")
 	if meta, ok := obj["metadata"].(map[string]any); ok {
+		meta = maps.Clone(meta)
 		for _, key := range []string{"creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
 			"generation", "managedFields", "resourceVersion", "selfLink", "uid"} {
 			delete(meta, key)
 		}
+		obj["metadata"] = meta
 	}
 	if isSecret(desired) {
 		normalSecret(obj)
@@ -31,50 +39,73 @@ func normal(desired *unstructured.Unstructured) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: obj}
 }
 
-func normalValue(t schema.Type, v any) any {
+// normalValue returns a value in normal form and whether it is another one; nil
+// for one that is to be left out.
+func normalValue(t schema.Type, v any) (any, bool) {
 	switch v := v.(type) {
 	case map[string]any:
 		return normalMap(t, v)
 	case []any:
 		return normalList(t, v)
 	case int:
-		return int64(v)
+		return int64(v), true
 	case int32:
-		return int64(v)
+		return int64(v), true
 	case float32:
-		return float64(v)
+		return float64(v), true
 	case float64:
 		if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
-			return int64(v)
+			return int64(v), true
 		}
 	}
-	return v
+	return v, false
 }
 
-// normalMap returns nil for an empty map with free keys.
-func normalMap(t schema.Type, m map[string]any) any {
-	out := make(map[string]any, len(m))
+func normalMap(t schema.Type, m map[string]any) (any, bool) {
+	out, changed := m, false
 	for key, v := range m {
 		field, _ := t.Field(key)
-		if v = normalValue(field, v); v != nil {
+		v, other := normalValue(field, v)
+		if !other && v != nil {
+			continue
+		}
+		if !changed {
+			out, changed = maps.Clone(m), true
+		}
+		if v == nil {
+			delete(out, key)
+		} else {
 			out[key] = v
 		}
 	}
-	if len(out) == 0 && !t.Struct() && !t.Deduced() {
-		return nil
+	if len(out) == 0 && dropped(t, m) && !t.Struct() {
+		return nil, true
 	}
-	return out
+	return out, changed
 }
 
-func normalList(t schema.Type, list []any) any {
-	if len(list) == 0 && !t.Deduced() {
-		return nil
+func normalList(t schema.Type, list []any) (any, bool) {
+	if len(list) == 0 && dropped(t, list) {
+		return nil, true
 	}
-	out := make([]any, 0, len(list))
-	for _, v := range list {
-		out = append(out, normalValue(t.Item(), v))
+	out, changed := list, false
+	for i, v := range list {
+		v, other := normalValue(t.Item(), v)
+		if !other {
+			continue
+		}
+		if !changed {
+			out, changed = slices.Clone(list), true
+		}
+		out[i] = v
 	}
-	return out
+	return out, changed
+}
+
+// dropped reports whether the server keeps no empty value at a place. What the
+// schema does not know or allow stays, to be checked.
+func dropped(t schema.Type, empty any) bool {
+	return !t.Deduced() && t.Shape(empty) != schema.Mismatch
 }
 
 func isSecret(obj *unstructured.Unstructured) bool {
@@ -85,25 +116,29 @@ func isSecret(obj *unstructured.Unstructured) bool {
 // respells base64 as the server does. Text that is not base64 stays, for the
 // server to refuse.
 func normalSecret(obj map[string]any) {
-	data, _ := obj["data"].(map[string]any)
+	data, isMap := obj["data"].(map[string]any)
+	plain, isPlain := obj["stringData"].(map[string]any)
+	if (obj["data"] != nil && !isMap) || (obj["stringData"] != nil && !isPlain) {
+		return // Left for schema.Check to report.
+	}
+	all := make(map[string]any, len(data)+len(plain))
 	for key, v := range data {
+		all[key] = v
 		if text, ok := v.(string); ok {
 			if raw, err := base64.StdEncoding.DecodeString(text); err == nil {
-				data[key] = base64.StdEncoding.EncodeToString(raw)
+				all[key] = base64.StdEncoding.EncodeToString(raw)
 			}
 		}
 	}
-	plain, _ := obj["stringData"].(map[string]any)
 	for key, v := range plain {
 		text, ok := v.(string)
 		if !ok {
-			return // Left for schema.Check to report.
+			return
 		}
-		if data == nil {
-			data = map[string]any{}
-			obj["data"] = data
-		}
-		data[key] = base64.StdEncoding.EncodeToString([]byte(text))
+		all[key] = base64.StdEncoding.EncodeToString([]byte(text))
 	}
 	delete(obj, "stringData")
+	if len(all) > 0 {
+		obj["data"] = all
+	}
 }

@@ -2,23 +2,32 @@ package apply_test
 
 import (
 	"context"
+	"flag"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/go-logr/logr"
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/yaml"
 
 	"postgres-operator/apply"
 	"postgres-operator/testenv"
 )
 
-var server testenv.Server
+var (
+	server testenv.Server
+	update = flag.Bool("update", false, "rewrite recorded objects")
+)
 
-func TestMain(m *testing.M) { os.Exit(server.Run(m)) }
+func TestMain(m *testing.M) {
+	log.SetLogger(logr.Discard())
+	os.Exit(server.Run(m))
+}
 
 const (
 	manager = "test-operator/cluster"

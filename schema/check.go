@@ -48,13 +48,13 @@ func (c *checker) value(p Path, t Type, v any) {
 	switch v := v.(type) {
 	case nil: // Null means absent.
 	case map[string]any:
-		if t.atom.Map == nil {
+		if t.node == nil || t.node.atom.Map == nil {
 			c.add(p, "expected %s, got a map", t.expects())
 			return
 		}
 		c.fields(p, t, v)
 	case []any:
-		if t.atom.List == nil {
+		if t.node == nil || t.node.atom.List == nil {
 			c.add(p, "expected %s, got a list", t.expects())
 			return
 		}
@@ -67,8 +67,8 @@ func (c *checker) value(p Path, t Type, v any) {
 func (c *checker) fields(p Path, t Type, m map[string]any) {
 	for key, v := range m {
 		field, declared := t.Field(key)
-		if !declared && field.atom == (smd.Atom{}) {
-			c.add(p.Field(key), "unknown field%s", suggestion(key, t.atom.Map.Fields))
+		if !declared && field.node == nil {
+			c.add(p.Field(key), "unknown field%s", suggestion(key, t.node.atom.Map.Fields))
 			continue
 		}
 		c.value(p.Field(key), field, v)
@@ -114,8 +114,8 @@ func (c *checker) scalar(p Path, t Type, v any) {
 		return
 	}
 	var ok bool
-	if t.atom.Scalar != nil {
-		switch *t.atom.Scalar {
+	if t.node != nil && t.node.atom.Scalar != nil {
+		switch *t.node.atom.Scalar {
 		case smd.Numeric:
 			ok = numeric
 		case smd.String:
@@ -145,25 +145,33 @@ func (t Type) missingKey(item map[string]any) string {
 
 // expects names what may stand at a place, for error messages.
 func (t Type) expects() string {
-	var words []string
-	if t.atom.Scalar != nil {
-		words = append(words, map[smd.Scalar]string{
-			smd.Numeric: "a number", smd.String: "a string", smd.Boolean: "true or false",
-		}[*t.atom.Scalar])
-		if words[0] == "" {
-			words[0] = "a scalar"
-		}
-	}
-	if t.atom.Map != nil {
-		words = append(words, "a map")
-	}
-	if t.atom.List != nil {
-		words = append(words, "a list")
-	}
-	if len(words) == 0 {
+	if t.node == nil {
 		return "nothing"
 	}
+	var words []string
+	atom := t.node.atom
+	if atom.Scalar != nil {
+		words = append(words, scalarName(*atom.Scalar))
+	}
+	if atom.Map != nil {
+		words = append(words, "a map")
+	}
+	if atom.List != nil {
+		words = append(words, "a list")
+	}
 	return strings.Join(words, " or ")
+}
+
+func scalarName(s smd.Scalar) string {
+	switch s {
+	case smd.Numeric:
+		return "a number"
+	case smd.String:
+		return "a string"
+	case smd.Boolean:
+		return "true or false"
+	}
+	return "a scalar"
 }
 
 func kindOf(v any) string {
@@ -186,7 +194,7 @@ func kindOf(v any) string {
 }
 
 // suggestion offers the declared field that differs from name in case only or
-// in one letter.
+// by one typing error.
 func suggestion(name string, fields []smd.StructField) string {
 	for _, f := range fields {
 		if strings.EqualFold(f.Name, name) || oneEditApart(f.Name, name) {
@@ -196,7 +204,7 @@ func suggestion(name string, fields []smd.StructField) string {
 	return ""
 }
 
-// oneEditApart: one letter more, less, or other.
+// oneEditApart: one letter more, less or other, or two swapped.
 func oneEditApart(a, b string) bool {
 	if len(a) < len(b) {
 		a, b = b, a
@@ -209,7 +217,8 @@ func oneEditApart(a, b string) bool {
 		i++
 	}
 	if len(a) == len(b) {
-		return i < len(a) && a[i+1:] == b[i+1:]
+		swapped := i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+		return swapped || i < len(a) && a[i+1:] == b[i+1:]
 	}
 	return a[i+1:] == b[i:]
 }

@@ -17,7 +17,7 @@ func TestCheck(t *testing.T) {
 		{"right", "replicas: 2", "replicas: 2", nil},
 		{"null", "replicas: 2", "replicas: null", nil},
 		{"unknown field", "replicas: 2", "replicsa: 2",
-			[]string{"spec.replicsa: unknown field"}},
+			[]string{"spec.replicsa: unknown field, did you mean replicas?"}},
 		{"wrong case", "serviceName:", "servicename:",
 			[]string{"spec.servicename: unknown field, did you mean serviceName?"}},
 		{"one letter off", "image: spilo:1", "imagee: spilo:1",

@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"sync"
+
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 	smd "sigs.k8s.io/structured-merge-diff/v4/schema"
 )
@@ -29,78 +31,139 @@ const (
 
 // Type is the type of one place in an object. Walk along an object by Field
 // and Item. The zero value knows nothing: every value mismatches.
-type Type struct {
-	name string // of the definition; empty when inlined
-	atom smd.Atom
+type Type struct{ node *node }
+
+// node is a type with all references followed, so that walking along an object
+// takes one look-up per step.
+type node struct {
+	name     string // of the definition; empty when inlined
+	atom     smd.Atom
+	fields   map[string]*node
+	defaults map[string]any // by field
+	element  *node          // of a map with free keys
+	item     *node          // of a list
 }
+
+// types are the nodes of all named types.
+var types = sync.OnceValue(func() map[string]*node {
+	parsed := &Parser().Schema
+	named := make(map[string]*node, len(parsed.Types))
+	for _, def := range parsed.Types {
+		named[def.Name] = &node{name: def.Name}
+	}
+	for _, def := range parsed.Types {
+		link(named[def.Name], def.Atom, named)
+	}
+	return named
+})
+
+// link fills a node with what its definition refers to.
+func link(n *node, atom smd.Atom, named map[string]*node) {
+	follow := func(ref smd.TypeRef) *node {
+		switch {
+		case ref == smd.TypeRef{}:
+			return nil
+		case ref.NamedType == nil:
+			inlined := &node{}
+			link(inlined, ref.Inlined, named)
+			return inlined
+		case ref.ElementRelationship == nil:
+			return named[*ref.NamedType]
+		}
+		// The reference makes one value of a type that is otherwise not.
+		own := &node{name: *ref.NamedType}
+		resolved, _ := Parser().Schema.Resolve(ref)
+		link(own, resolved, named)
+		return own
+	}
+	n.atom = atom
+	if atom.List != nil {
+		n.item = follow(atom.List.ElementType)
+	}
+	if atom.Map == nil {
+		return
+	}
+	n.element = follow(atom.Map.ElementType)
+	n.fields = make(map[string]*node, len(atom.Map.Fields))
+	for _, f := range atom.Map.Fields {
+		n.fields[f.Name] = follow(f.Type)
+		if f.Default != nil {
+			if n.defaults == nil {
+				n.defaults = map[string]any{}
+			}
+			n.defaults[f.Name] = f.Default
+		}
+	}
+}
+
+// custom is the type of an object whose kind is not in the schema.
+var custom = sync.OnceValue(func() *node {
+	return &node{
+		name:    deducedName,
+		atom:    smd.Atom{Map: &smd.Map{}},
+		fields:  map[string]*node{"metadata": types()["io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"]},
+		element: types()[deducedName],
+	}
+})
 
 // TypeOf returns the type of a kind. known is false for kinds outside the
 // schema: their metadata is typed and the rest is deduced.
 func TypeOf(gvk runtimeschema.GroupVersionKind) (t Type, known bool) {
-	name := typeName(gvk)
-	if def, ok := Parser().Schema.FindNamedType(name); ok {
-		return Type{name, def.Atom}, true
+	if n, ok := types()[typeName(gvk)]; ok {
+		return Type{n}, true
 	}
-	return custom(), false
-}
-
-// custom is the type of an object whose kind is not in the schema.
-func custom() Type {
-	meta, deduced := "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta", deducedName
-	return Type{deducedName, smd.Atom{Map: &smd.Map{
-		Fields:      []smd.StructField{{Name: "metadata", Type: smd.TypeRef{NamedType: &meta}}},
-		ElementType: smd.TypeRef{NamedType: &deduced},
-	}}}
-}
-
-func resolve(ref smd.TypeRef) Type {
-	atom, _ := Parser().Schema.Resolve(ref)
-	if ref.NamedType != nil {
-		return Type{*ref.NamedType, atom}
-	}
-	return Type{"", atom}
+	return Type{custom()}, false
 }
 
 // Name is the type's name in Kubernetes' OpenAPI document, such as
 // io.k8s.api.core.v1.Container; empty for types without one.
-func (t Type) Name() string { return t.name }
+func (t Type) Name() string {
+	if t.node == nil {
+		return ""
+	}
+	return t.node.name
+}
 
 // Deduced reports whether nothing is known of this place but the value.
-func (t Type) Deduced() bool { return t.name == deducedName || t.name == "__untyped_atomic_" }
+func (t Type) Deduced() bool { return t.Name() == deducedName || t.Name() == "__untyped_atomic_" }
 
 // Quantity reports whether values are resource quantities, which can be
 // written in several ways (1, "1", 1000m).
-func (t Type) Quantity() bool { return t.name == "io.k8s.apimachinery.pkg.api.resource.Quantity" }
+func (t Type) Quantity() bool { return t.Name() == "io.k8s.apimachinery.pkg.api.resource.Quantity" }
 
 // Struct reports whether the type names its fields, unlike a map with free
 // keys such as labels.
-func (t Type) Struct() bool { return t.atom.Map != nil && len(t.atom.Map.Fields) > 0 }
+func (t Type) Struct() bool { return t.node != nil && len(t.node.fields) > 0 }
 
 // Shape tells what the value is by this type.
 func (t Type) Shape(value any) Shape {
+	if t.node == nil {
+		return Mismatch
+	}
+	atom := &t.node.atom
 	switch value.(type) {
 	case map[string]any:
 		switch {
-		case t.atom.Map == nil:
+		case atom.Map == nil:
 			return Mismatch
-		case t.atom.Map.ElementRelationship == smd.Atomic:
+		case atom.Map.ElementRelationship == smd.Atomic:
 			return AtomicMap
 		}
 		return Fields
 	case []any:
 		switch {
-		case t.atom.List == nil:
+		case atom.List == nil:
 			return Mismatch
-		case t.atom.List.ElementRelationship == smd.Atomic:
+		case atom.List.ElementRelationship == smd.Atomic:
 			return AtomicList
-		case len(t.atom.List.Keys) == 0:
+		case len(atom.List.Keys) == 0:
 			return Set
 		}
 		return KeyedList
 	case nil:
 		return Scalar
 	}
-	if t.atom.Scalar == nil {
+	if atom.Scalar == nil {
 		return Mismatch
 	}
 	return Scalar
@@ -110,29 +173,29 @@ func (t Type) Shape(value any) Shape {
 // schema names the field, false for the keys of a free map; for a name that
 // the schema does not allow, the zero Type and false.
 func (t Type) Field(name string) (field Type, declared bool) {
-	if t.atom.Map == nil {
+	if t.node == nil {
 		return Type{}, false
 	}
-	if f, ok := t.atom.Map.FindField(name); ok {
-		return resolve(f.Type), true
+	if f, ok := t.node.fields[name]; ok {
+		return Type{f}, true
 	}
-	return resolve(t.atom.Map.ElementType), false
+	return Type{t.node.element}, false
 }
 
 // Item is the type of the items of a list.
 func (t Type) Item() Type {
-	if t.atom.List == nil {
+	if t.node == nil {
 		return Type{}
 	}
-	return resolve(t.atom.List.ElementType)
+	return Type{t.node.item}
 }
 
 // Keys are the names of the fields that identify an item of a KeyedList.
 func (t Type) Keys() []string {
-	if t.atom.List == nil {
+	if t.node == nil || t.node.atom.List == nil {
 		return nil
 	}
-	return t.atom.List.Keys
+	return t.node.atom.List.Keys
 }
 
 // KeyValue is the value of a key field in an item of a KeyedList, or its
@@ -142,14 +205,11 @@ func (t Type) KeyValue(item map[string]any, key string) (value any, ok bool) {
 	if value, ok = item[key]; ok && value != nil {
 		return value, true
 	}
-	element := t.Item()
-	if element.atom.Map == nil {
+	if t.node == nil || t.node.item == nil {
 		return nil, false
 	}
-	if field, found := element.atom.Map.FindField(key); found && field.Default != nil {
-		return field.Default, true
-	}
-	return nil, false
+	value, ok = t.node.item.defaults[key]
+	return value, ok
 }
 
 // Find returns the item of a KeyedList in list that has the same keys as item,

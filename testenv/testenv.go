@@ -116,6 +116,7 @@ func (s *Server) start() {
 		return
 	}
 	s.config.QPS = -1 // No client-side limit, as in the operator.
+	s.config.WarningHandler = rest.NoWarnings{}
 }
 
 var errNoAssets = errors.New("no kube-apiserver and etcd to test against: run `make test`, " +
