@@ -11,17 +11,17 @@ import (
 	"postgres-operator/render"
 )
 
-// podEnvironment reads the ConfigMap and the Secret whose entries become environment variables of
-// the pods. The ConfigMap is looked for where the configuration says, then in the cluster's namespace.
-func (p *clusterPass) podEnvironment(ctx context.Context, observed *render.Observed) error {
-	if name := p.config.PodEnvironmentSecret; name != "" {
-		secret, err := p.references.get(ctx, secretKind, types.NamespacedName{Namespace: p.pg.Namespace, Name: name})
+// podEnvironment reads what becomes environment variables of the pods: the Secret and the ConfigMap for
+// members, and the Secret for backups. The ConfigMap is looked for where the configuration says, then in
+// the cluster's namespace.
+func (p *clusterPass) podEnvironment(ctx context.Context, observed *render.Observed) (err error) {
+	if observed.PodEnvironmentSecret, err = p.secretKeys(ctx, p.config.PodEnvironmentSecret); err != nil {
+		return err
+	}
+	if p.pg.Spec.EnableLogicalBackup {
+		observed.BackupEnvironmentSecret, err = p.secretKeys(ctx, p.config.LogicalBackupCronjobEnvironmentSecret)
 		if err != nil {
 			return err
-		}
-		if secret != nil {
-			data, _, _ := unstructured.NestedMap(secret.Object, "data")
-			observed.PodEnvironmentSecret = append([]string{}, slices.Sorted(maps.Keys(data))...)
 		}
 	}
 	name := p.config.PodEnvironmentConfigMap
@@ -41,4 +41,17 @@ func (p *clusterPass) podEnvironment(ctx context.Context, observed *render.Obser
 		}
 	}
 	return nil
+}
+
+// secretKeys are the keys of a Secret in the cluster's namespace, sorted; nil without a name or a Secret.
+func (p *clusterPass) secretKeys(ctx context.Context, name string) ([]string, error) {
+	if name == "" {
+		return nil, nil
+	}
+	secret, err := p.references.get(ctx, secretKind, types.NamespacedName{Namespace: p.pg.Namespace, Name: name})
+	if err != nil || secret == nil {
+		return nil, err
+	}
+	data, _, _ := unstructured.NestedMap(secret.Object, "data")
+	return append([]string{}, slices.Sorted(maps.Keys(data))...), nil
 }

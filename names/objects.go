@@ -8,6 +8,9 @@ const (
 	ScalyrSidecar     = "scalyr-sidecar"
 )
 
+// BackupContainer is the one container of a backup pod.
+const BackupContainer = "logical-backup"
+
 // Volumes of a Postgres pod. DataVolume is also the name of the claim
 // template, hence of the claims: pgdata-<cluster>-<ordinal>.
 const (

@@ -139,15 +139,20 @@ func (p *policy) labelsJSON() string {
 
 // podEnvironmentSecret has a variable for every key of the configured Secret.
 func (p *policy) podEnvironmentSecret() []corev1.EnvVar {
-	name := p.config.PodEnvironmentSecret
+	return p.secretVariables(p.config.PodEnvironmentSecret, p.in.Observed.PodEnvironmentSecret, "pod_environment_secret")
+}
+
+// secretVariables has a variable for every key of the Secret that an option
+// names; nil keys are those of a Secret that does not exist.
+func (p *policy) secretVariables(name string, keys []string, option string) []corev1.EnvVar {
 	if name == "" {
 		return nil
 	}
-	if p.in.Observed.PodEnvironmentSecret == nil {
-		p.errs = append(p.errs, &MissingError{Kind: "Secret", Namespace: p.manifest.Namespace, Name: name, Option: "pod_environment_secret"})
+	if keys == nil {
+		p.errs = append(p.errs, &MissingError{Kind: "Secret", Namespace: p.manifest.Namespace, Name: name, Option: option})
 	}
 	var vars []corev1.EnvVar
-	for _, key := range slices.Sorted(slices.Values(p.in.Observed.PodEnvironmentSecret)) {
+	for _, key := range slices.Sorted(slices.Values(keys)) {
 		vars = append(vars, secretKey(key, name, key))
 	}
 	return vars

@@ -61,6 +61,10 @@ type Observed struct {
 	// pod_environment_secret names; nil when there is none.
 	PodEnvironmentSecret []string
 
+	// BackupEnvironmentSecret holds the keys of the Secret that the option
+	// logical_backup_cronjob_environment_secret names; nil when there is none.
+	BackupEnvironmentSecret []string
+
 	// PodEnvironmentConfigMap holds the data of the ConfigMap that the option
 	// pod_environment_configmap names; nil when there is none.
 	PodEnvironmentConfigMap map[string]string

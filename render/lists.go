@@ -5,12 +5,15 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"postgres-operator/names"
 )
 
 // listOrder knows the order that the View gives to what templates hold in
 // structs, by place: "containers", or "postgres.env" for the variables of the
-// container postgres. Order matters: a pod template that differs in nothing
-// but order restarts pods, and a variable can only refer to earlier ones.
+// container postgres; places in pods of backups have "backup/" before them.
+// Order matters: a pod template that differs in nothing but order restarts
+// pods, and a variable can only refer to earlier ones.
 type listOrder map[string][]string
 
 func newListOrder(view View) listOrder {
@@ -23,8 +26,23 @@ func newListOrder(view View) listOrder {
 	order.add("postgres.volumeMounts", view.Postgres.VolumeMounts)
 	order.addContainers("containers", view.Pod.Sidecars)
 	order.addContainers("initContainers", view.Pod.InitContainers)
+	order.addBackup(view.Backup)
 	return order
 }
+
+func (o listOrder) addBackup(view *BackupView) {
+	if view == nil {
+		return
+	}
+	container := backupPlace + names.BackupContainer
+	o[container+".ports"] = o["postgres.ports"]
+	o.add(container+".env", view.Container.Env)
+	o.add(container+".volumeMounts", view.Container.VolumeMounts)
+}
+
+// backupPlace begins the places in pods of backups: the containers of members
+// may have any name.
+const backupPlace = "backup/"
 
 func (o listOrder) add(place string, entries Entries) {
 	for _, entry := range entries {
@@ -52,15 +70,15 @@ func (o listOrder) makeLists(object Object) {
 			o.makeList(spec, "ports", "name", "service.ports")
 		}
 	case "CronJob":
-		o.makePodLists(object.Object, "spec", "jobTemplate", "spec", "template", "spec")
+		o.makePodLists(object.Object, backupPlace, "spec", "jobTemplate", "spec", "template", "spec")
 	case "Pod":
-		o.makePodLists(object.Object, "spec")
+		o.makePodLists(object.Object, "", "spec")
 	default:
-		o.makePodLists(object.Object, "spec", "template", "spec")
+		o.makePodLists(object.Object, "", "spec", "template", "spec")
 	}
 }
 
-func (o listOrder) makePodLists(object map[string]any, path ...string) {
+func (o listOrder) makePodLists(object map[string]any, place string, path ...string) {
 	found, _, _ := unstructured.NestedFieldNoCopy(object, path...)
 	spec, ok := found.(map[string]any)
 	if !ok {
@@ -71,13 +89,13 @@ func (o listOrder) makePodLists(object map[string]any, path ...string) {
 		for name, container := range containers {
 			if container, ok := container.(map[string]any); ok {
 				for _, list := range []string{"env", "volumeMounts", "ports"} {
-					o.makeList(container, list, keyField(list), name+"."+list)
+					o.makeList(container, list, keyField(list), place+name+"."+list)
 				}
 			}
 		}
-		o.makeList(spec, field, keyField(field), field)
+		o.makeList(spec, field, keyField(field), place+field)
 	}
-	o.makeList(spec, "volumes", keyField("volumes"), "volumes")
+	o.makeList(spec, "volumes", keyField("volumes"), place+"volumes")
 }
 
 // makeList puts what the View knows in its order first, and then what overlays

@@ -156,7 +156,7 @@ func (d *differ) item(path, where string, item any) {
 func (d *differ) leaves(path string, value any) {
 	if list, isList := value.([]any); isList && keyed(list) && len(list) > 0 {
 		for _, item := range list {
-			d.line("+", d.id, path+"["+key(item)+"]", show(withoutKey(item)))
+			d.item(path+"["+key(item)+"]", "", item)
 		}
 		return
 	}

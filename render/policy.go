@@ -47,6 +47,7 @@ func NewView(in Input) (View, error) {
 		RoleBinding:     p.roleBinding(),
 	}
 	view.Pod, view.Postgres = p.pod()
+	view.Backup = p.backup(view.StatefulSet.Replicas)
 	view.Warnings = p.warnings
 	return view, errors.Join(p.errs...)
 }
