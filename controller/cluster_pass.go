@@ -45,11 +45,14 @@ var errUnfinished = errors.New("the deletion of an earlier cluster of this name 
 func (p *clusterPass) run(ctx context.Context) error {
 	var failure error
 	for _, phase := range []func(context.Context) error{
-		p.validate, p.keepFinalizer, p.observe, p.finishDeletion, p.mintCredentials, p.render, p.apply,
+		p.observe, p.validate, p.keepFinalizer, p.finishDeletion, p.mintCredentials, p.render, p.apply,
 	} {
 		if failure = phase(ctx); failure != nil {
 			break
 		}
+	}
+	if apierrors.IsConflict(failure) && !p.rendered {
+		return failure // the manifest has changed meanwhile: there is nothing to say of this one
 	}
 	if failure == nil {
 		p.observed.objects, failure = observeObjects(ctx, p.client, p.config, p.key())

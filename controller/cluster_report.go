@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +14,9 @@ import (
 
 	apiv1 "postgres-operator/api/v1"
 )
+
+// reasonUnfinished: a manifest waits until the cluster that had its name before is gone.
+const reasonUnfinished = "WaitingForDeletion"
 
 // report writes what a pass saw into the manifest's status, and an event for what is new.
 func (p *clusterPass) report(ctx context.Context, failure error) error {
@@ -34,6 +38,8 @@ func (p *clusterPass) renderedVerdict(failure error) verdict {
 		return good(apiv1.ConditionRendered, "Rendered", "the manifest became objects")
 	case isInvalid(failure):
 		return bad(apiv1.ConditionRendered, "InvalidManifest", oneLine(failure))
+	case errors.Is(failure, errUnfinished):
+		return unknown(apiv1.ConditionRendered, reasonUnfinished, oneLine(failure))
 	}
 	return bad(apiv1.ConditionRendered, "RenderFailed", oneLine(failure))
 }
@@ -73,6 +79,8 @@ func (p *clusterPass) progressing(settled bool, failure error, m members) verdic
 	switch {
 	case settled:
 		return bad(apiv1.ConditionProgressing, "AsDesired", "nothing is changing")
+	case errors.Is(failure, errUnfinished):
+		return good(apiv1.ConditionProgressing, reasonUnfinished, oneLine(failure))
 	case failure != nil:
 		return bad(apiv1.ConditionProgressing, "Failed", "the last pass failed; it is tried again unless the manifest is invalid")
 	case !m.complete():
@@ -90,6 +98,8 @@ func (p *clusterPass) word(failure error, settled bool) string {
 	switch {
 	case isInvalid(failure):
 		return apiv1.ClusterStatusInvalid
+	case errors.Is(failure, errUnfinished):
+		return apiv1.ClusterStatusCreating
 	case failure != nil && creating:
 		return apiv1.ClusterStatusCreateFailed
 	case failure != nil && updating:

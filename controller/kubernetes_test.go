@@ -72,6 +72,7 @@ func (k *kubernetes) round(ctx context.Context) {
 	if k.w.client.List(ctx, &sets, client.InNamespace(k.w.namespace)) != nil {
 		return
 	}
+	k.releaseClaims(ctx)
 	for i := range sets.Items {
 		set := &sets.Items[i]
 		pods := k.podsOf(ctx, set.Name)
@@ -80,6 +81,22 @@ func (k *kubernetes) round(ctx context.Context) {
 			continue
 		}
 		k.members(ctx, set, pods)
+	}
+}
+
+// releaseClaims lets go of deleted claims that no pod uses.
+func (k *kubernetes) releaseClaims(ctx context.Context) {
+	var claims corev1.PersistentVolumeClaimList
+	if k.w.client.List(ctx, &claims, client.InNamespace(k.w.namespace)) != nil {
+		return
+	}
+	for i := range claims.Items {
+		claim := &claims.Items[i]
+		member := strings.TrimPrefix(claim.Name, names.DataVolume+"-")
+		if claim.DeletionTimestamp != nil && len(k.podsOf(ctx, member[:max(0, strings.LastIndexByte(member, '-'))])) == 0 {
+			claim.Finalizers = nil
+			k.note(k.w.client.Update(ctx, claim))
+		}
 	}
 }
 

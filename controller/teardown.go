@@ -46,10 +46,12 @@ func madeByUs(o *unstructured.Unstructured) bool {
 }
 
 // pending tells whether there is anything that the operator with this id made and may delete.
-// Objects that merely carry the same labels are not a reason to delete anything.
+// Objects that merely carry the same labels are not a reason to delete anything. Neither are Secrets
+// and volumes by themselves: they outlived a deletion that came to its end, as was configured then.
 func (t teardown) pending(l left, controllerID string) bool {
 	return slices.ContainsFunc(l.objects, func(o *unstructured.Unstructured) bool {
-		return madeByUs(o) && ownedBy(o, controllerID) && t.deletable(o)
+		data := o.GetKind() == secretKind.Kind || o.GetKind() == volumeClaimKind.Kind
+		return !data && madeByUs(o) && ownedBy(o, controllerID) && t.deletable(o)
 	})
 }
 
@@ -75,10 +77,26 @@ func (t teardown) next(ctx context.Context, l left) (done bool, err error) {
 			return false, t.remove(ctx, step)
 		}
 		if len(l.pods) > 0 {
-			return false, nil // an event of the last pod continues here
+			return false, t.removePods(ctx, l.pods) // an event of the last pod continues here
 		}
 	}
 	return true, nil
+}
+
+// removePods deletes what a StatefulSet left behind that was deleted without its pods, to be made anew
+// or by a user.
+func (t teardown) removePods(ctx context.Context, pods []corev1.Pod) error {
+	var errs []error
+	for i := range pods {
+		if pods[i].DeletionTimestamp != nil {
+			continue
+		}
+		err := t.client.Delete(ctx, &pods[i], client.Preconditions{UID: &pods[i].UID})
+		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+			errs = append(errs, fmt.Errorf("delete pod %s/%s: %w", pods[i].Namespace, pods[i].Name, err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func makesPods(o *unstructured.Unstructured) bool {

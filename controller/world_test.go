@@ -3,6 +3,7 @@ package controller
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -20,6 +21,7 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -36,16 +38,22 @@ import (
 	"postgres-operator/testenv"
 )
 
+var resourceOne = resource.MustParse("1Gi")
+
 var server = testenv.Server{CRDs: []string{"../manifests"}}
 
 func TestMain(m *testing.M) {
 	ctrl.SetLogger(logr.Discard())
 	klog.SetLogger(logr.Discard())
+	flag.Parse()
+	if err := flag.Set("test.parallel", "6"); err != nil { // they wait most of the time
+		panic(err)
+	}
 	os.Exit(server.Run(m))
 }
 
 // patience is how long a test waits for something that takes milliseconds on an idle machine.
-const patience = 40 * time.Second
+const patience = 15 * time.Second
 
 // world is a namespace with an operator's configuration in it. Its own client sees and may do all;
 // operators that it starts act as the service account of the shipped manifest.
