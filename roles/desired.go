@@ -189,12 +189,7 @@ func (d *desired) addSystemRoles() {
 // poolerRole is the role of the connection pooler and the field it comes from; empty without a pooler.
 func (d *desired) poolerRole() (name, field string) {
 	spec := &d.manifest.Spec
-	primary := spec.ConnectionPooler != nil
-	if spec.EnableConnectionPooler != nil {
-		primary = *spec.EnableConnectionPooler
-	}
-	replica := spec.EnableReplicaConnectionPooler != nil && *spec.EnableReplicaConnectionPooler
-	if !primary && !replica {
+	if primary, replica := spec.Poolers(); !primary && !replica {
 		return "", ""
 	}
 	fallback := d.config.ConnectionPoolerUser
