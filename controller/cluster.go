@@ -56,7 +56,7 @@ func (r *cluster) setup(mgr manager.Manager, changes <-chan event.GenericEvent) 
 	c := r.settings.get()
 	b := builder.ControllerManagedBy(mgr).Named("cluster").For(&apiv1.Postgresql{}).
 		WithOptions(queueOptions(c, mgr.GetLogger().WithName("cluster"))).
-		Watches(&corev1.Pod{}, byLabel(c.ClusterNameLabel), builder.WithPredicates(podChanged(c))).
+		Watches(&corev1.Pod{}, byLabel(c.ClusterNameLabel), builder.WithPredicates(podChanged())).
 		WatchesRawSource(onConfigurationChange(changes, r.client))
 	for _, k := range clusterKinds() {
 		b = b.Watches(newObject(k.GroupVersionKind), byLabel(c.ClusterNameLabel), builder.WithPredicates(objectChanged(k)))

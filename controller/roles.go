@@ -58,7 +58,7 @@ func (r *roleSyncer) setup(mgr manager.Manager, changes <-chan event.GenericEven
 	c := r.settings.get()
 	return builder.ControllerManagedBy(mgr).Named("roles").For(&apiv1.Postgresql{}).
 		WithOptions(queueOptions(c, mgr.GetLogger().WithName("roles"))).
-		Watches(&corev1.Pod{}, byLabel(c.ClusterNameLabel), builder.WithPredicates(podChanged(c))).
+		Watches(&corev1.Pod{}, byLabel(c.ClusterNameLabel), builder.WithPredicates(podChanged())).
 		Watches(newObject(secretKind), byLabel(c.ClusterNameLabel)).
 		WatchesRawSource(onConfigurationChange(changes, r.client)).
 		Complete(r)

@@ -52,7 +52,7 @@ func (r *rolloutReconciler) setup(mgr manager.Manager, changes <-chan event.Gene
 	c := r.settings.get()
 	return builder.ControllerManagedBy(mgr).Named("rollout").For(&apiv1.Postgresql{}).
 		WithOptions(queueOptions(c, mgr.GetLogger().WithName("rollout"))).
-		Watches(&corev1.Pod{}, byLabel(c.ClusterNameLabel), builder.WithPredicates(podChanged(c))).
+		Watches(&corev1.Pod{}, byLabel(c.ClusterNameLabel), builder.WithPredicates(podChanged())).
 		Watches(newObject(statefulSetKind), byLabel(c.ClusterNameLabel)).
 		WatchesRawSource(onConfigurationChange(changes, r.client)).
 		Complete(r)
@@ -100,11 +100,10 @@ func rolloutVerdict(step rollout.Step, failure error) verdict {
 // rolloutPass is one pass over the pods of one cluster.
 type rolloutPass struct {
 	*rolloutReconciler
-	config   config.Config
-	pg       *apiv1.Postgresql
-	log      logr.Logger
-	pods     []corev1.Pod
-	template corev1.PodTemplateSpec
+	config config.Config
+	pg     *apiv1.Postgresql
+	log    logr.Logger
+	pods   []corev1.Pod
 }
 
 func (p *rolloutPass) key() types.NamespacedName { return client.ObjectKeyFromObject(p.pg) }

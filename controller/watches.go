@@ -46,11 +46,11 @@ func onConfigurationChange(changes <-chan event.GenericEvent, reader client.Read
 
 // podChanged lets through what matters to a cluster. Patroni writes an annotation on every pod
 // every few seconds, which does not.
-func podChanged(c config.Config) predicate.Predicate {
+func podChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, isPod := e.ObjectOld.(*corev1.Pod)
 		after, isPodToo := e.ObjectNew.(*corev1.Pod)
-		return !isPod || !isPodToo || !reflect.DeepEqual(podFacts(before, c), podFacts(after, c))
+		return !isPod || !isPodToo || !reflect.DeepEqual(podFacts(before), podFacts(after))
 	}}
 }
 
@@ -62,7 +62,7 @@ type facts struct {
 	images, containers []string
 }
 
-func podFacts(p *corev1.Pod, c config.Config) facts {
+func podFacts(p *corev1.Pod) facts {
 	f := facts{
 		labels:  maps.Clone(p.Labels),
 		rolling: p.Annotations[names.RollingUpdateRequired],

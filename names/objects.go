@@ -11,6 +11,9 @@ const (
 // BackupContainer is the one container of a backup pod.
 const BackupContainer = "logical-backup"
 
+// PoolerContainer is the one container of a pooler pod.
+const PoolerContainer = "connection-pooler"
+
 // Volumes of a Postgres pod. DataVolume is also the name of the claim
 // template, hence of the claims: pgdata-<cluster>-<ordinal>.
 const (
@@ -43,12 +46,13 @@ func Service(cluster, role string) string {
 	return cluster
 }
 
-// Patroni's own objects: its headless service and the ConfigMaps or Endpoints
-// that hold leader lock, dynamic configuration, synchronous standbys and a
-// planned failover. Patroni makes them; the operator only deletes them.
+// PatroniConfigService is the headless service that Patroni makes for itself.
+// The operator only deletes it.
 func PatroniConfigService(cluster string) string { return cluster + "-config" }
 
-// PatroniObjects lists the names of the ConfigMaps or Endpoints of Patroni.
+// PatroniObjects lists the names of the ConfigMaps or Endpoints in which
+// Patroni keeps leader lock, dynamic configuration, synchronous standbys and a
+// planned failover. The operator only deletes them.
 func PatroniObjects(cluster string) []string {
 	return []string{cluster + "-leader", cluster + "-config", cluster + "-sync", cluster + "-failover"}
 }

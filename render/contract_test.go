@@ -1,7 +1,6 @@
 package render_test
 
 import (
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/build"
 	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/parser"
 	"github.com/stretchr/testify/require"
 
 	"postgres-operator/render"
@@ -30,9 +30,9 @@ func compiled(t *testing.T) cue.Value {
 	files, err := filepath.Glob("../templates/*.cue")
 	require.NoError(t, err)
 	for _, file := range files {
-		content, err := os.ReadFile(file)
+		syntax, err := parser.ParseFile(file, nil)
 		require.NoError(t, err)
-		require.NoError(t, instance.AddFile(file, content))
+		require.NoError(t, instance.AddSyntax(syntax))
 	}
 	require.NoError(t, instance.Complete())
 	value := cuecontext.New().BuildInstance(instance)

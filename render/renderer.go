@@ -34,6 +34,7 @@ const rendersPerEvaluator = 1000
 
 // evaluator is a compiled copy of the templates.
 type evaluator struct {
+	context   *cue.Context
 	templates cue.Value
 	renders   int
 }
@@ -99,7 +100,7 @@ func (r *Renderer) release(e *evaluator) {
 // Go value: compiled text would stay in the evaluator for ever.
 func (e *evaluator) render(input map[string]any, order listOrder) ([]Object, error) {
 	e.renders++
-	encoded := e.templates.Context().Encode(input, cue.NilIsAny(false))
+	encoded := e.context.Encode(input, cue.NilIsAny(false))
 	filled := e.templates.FillPath(cue.MakePath(cue.Str("input")), encoded)
 	if err := filled.Err(); err != nil {
 		return nil, templateError(err)

@@ -189,7 +189,8 @@ func newEvaluator(sources []source) (*evaluator, error) {
 	if err := instance.Complete(); err != nil {
 		return nil, templateError(err)
 	}
-	value := cuecontext.New().BuildInstance(instance)
+	context := cuecontext.New()
+	value := context.BuildInstance(instance)
 	// What waits for the input is no error yet.
 	if err := value.Validate(); err != nil {
 		return nil, templateError(err)
@@ -197,5 +198,5 @@ func newEvaluator(sources []source) (*evaluator, error) {
 	if !value.LookupPath(cue.MakePath(cue.Str("objects"))).Exists() {
 		return nil, errors.New("the templates define no objects")
 	}
-	return &evaluator{templates: value}, nil
+	return &evaluator{context: context, templates: value}, nil
 }

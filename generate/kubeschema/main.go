@@ -13,6 +13,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -105,7 +106,7 @@ type module struct{ name, version, dir string }
 
 // goList asks the go command where a required module lies.
 func goList(name string) (module, error) {
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Version}}\t{{.Dir}}", name).Output()
+	out, err := exec.CommandContext(context.Background(), "go", "list", "-m", "-f", "{{.Version}}\t{{.Dir}}", name).Output()
 	if err != nil {
 		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			err = fmt.Errorf("%w: %s", err, exit.Stderr)
@@ -140,8 +141,11 @@ func literal(file, name string) (string, error) {
 		})
 		return false
 	})
-	if err != nil || text == "" {
-		return "", fmt.Errorf("%s: no string in variable %s (%v)", file, name, err)
+	if err != nil {
+		return "", fmt.Errorf("%s: variable %s: %w", file, name, err)
+	}
+	if text == "" {
+		return "", fmt.Errorf("%s: no string in variable %s", file, name)
 	}
 	return text, nil
 }
