@@ -54,7 +54,8 @@ func TestPatroniConfig(t *testing.T) {
 						kept = append(kept, f)
 					}
 				}
-				archive.Files = append(kept, golden)
+				kept = append(kept, golden)
+				archive.Files = kept
 				require.NoError(t, os.WriteFile(path, txtar.Format(archive), 0o644))
 				return
 			}

@@ -33,7 +33,7 @@ func run() (code int, err error) {
 		name, value, _ := strings.Cut(variable, "=")
 		env[name] = value
 	}
-	who, err := runAs(env)
+	who, err := runAs()
 	if err != nil {
 		return 1, err
 	}

@@ -37,7 +37,7 @@ type identity struct {
 
 // runAs finds the user: postgres when the container starts as root, else
 // whoever the pod's security context chose.
-func runAs(env environment) (identity, error) {
+func runAs() (identity, error) {
 	groups, err := os.Getgroups()
 	if err != nil {
 		return identity{}, fmt.Errorf("read the groups: %w", err)

@@ -59,12 +59,12 @@ func supervise(who identity, environment, watched []string) (int, error) {
 			if now := fingerprint(watched); now != seen {
 				seen = now
 				log.Printf("entry point: certificates changed, reloading")
-				syscall.Kill(patroni, syscall.SIGHUP)
+				_ = syscall.Kill(patroni, syscall.SIGHUP) // gone: its end is seen below
 			}
 		case received := <-signals:
 			if received != syscall.SIGCHLD {
 				stopping = stopping || received != syscall.SIGHUP
-				syscall.Kill(patroni, received.(syscall.Signal))
+				_ = syscall.Kill(patroni, received.(syscall.Signal))
 				continue
 			}
 			status, ended := reap(patroni)

@@ -26,7 +26,7 @@ func TestSupervisePassesOnTheSignalToStop(t *testing.T) {
 	go func() {
 		for {
 			if content, _ := os.ReadFile(said); len(content) > 0 {
-				syscall.Kill(os.Getpid(), syscall.SIGTERM)
+				_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
 				return
 			}
 			time.Sleep(10 * time.Millisecond)
