@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"postgres-operator/window"
 	"strconv"
 	"strings"
 	"time"
@@ -38,7 +39,7 @@ func typeName(v any) string {
 		return "map of text"
 	case NamespacedName:
 		return "name or namespace/name"
-	case []MaintenanceWindow:
+	case []window.Window:
 		return "list of maintenance windows"
 	case []InfrastructureRole:
 		return "infrastructure roles"
@@ -114,7 +115,7 @@ func (l *loader) setStructuredText(f field, text string) error {
 		*p, err = splitMap(text)
 	case *NamespacedName:
 		*p, err = parseNamespacedName(text, l.operatorNamespace)
-	case *[]MaintenanceWindow:
+	case *[]window.Window:
 		*p, err = parseWindows(splitList(text))
 	case *[]InfrastructureRole:
 		*p, err = l.parseInfrastructureRole(text)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"postgres-operator/window"
 	"strconv"
 	"time"
 
@@ -30,7 +31,7 @@ func (l *loader) setValue(f field, v any) error {
 		}
 		*p = m
 		return f.checkFormat()
-	case *[]MaintenanceWindow:
+	case *[]window.Window:
 		list, err := textList(v)
 		if err != nil {
 			return err

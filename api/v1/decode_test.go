@@ -3,7 +3,6 @@ package v1_test
 import (
 	"encoding/json"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -106,52 +105,4 @@ func TestValidatePolicy(t *testing.T) {
 	require.Empty(t, apiv1.ValidatePolicy(more, prefix))
 	require.Equal(t, "spec.sidecars", apiv1.ValidatePolicy(more, apiv1.Policy{NoSidecars: true})[0].Field)
 	require.Empty(t, apiv1.ValidatePolicy(more, apiv1.Policy{NoInitContainers: true}))
-}
-
-func TestMaintenanceWindow(t *testing.T) {
-	const minute = "2006-01-02 15:04"
-	for text, want := range map[apiv1.MaintenanceWindow]struct {
-		canonical string
-		inside    []string // 2026-08-01 is a Saturday
-		outside   []string
-	}{
-		"01:00-06:00":     {"01:00-06:00", []string{"2026-08-01 01:00", "2026-08-02 06:00"}, []string{"2026-08-01 00:59", "2026-08-01 06:01"}},
-		"Sat:0:5-4:0":     {"Sat:00:05-04:00", []string{"2026-08-01 00:05"}, []string{"2026-08-02 00:05", "2026-08-01 00:04"}},
-		"Sat:22:00-02:00": {"Sat:22:00-02:00", []string{"2026-08-01 22:00", "2026-08-02 02:00"}, []string{"2026-08-01 02:00", "2026-08-02 22:00", "2026-08-02 02:01"}},
-		"23:00-01:00":     {"23:00-01:00", []string{"2026-08-01 23:30", "2026-08-01 00:30"}, []string{"2026-08-01 01:01", "2026-08-01 22:59"}},
-		"12:00-12:00":     {"12:00-12:00", []string{"2026-08-01 12:00"}, []string{"2026-08-01 12:01"}},
-		"Sun:00:00-23:59": {"Sun:00:00-23:59", []string{"2026-08-02 23:59"}, []string{"2026-08-01 23:59", "2026-08-03 00:00"}},
-	} {
-		window, err := text.Parse()
-		require.NoError(t, err, text)
-		require.Equal(t, want.canonical, window.String())
-		again, err := apiv1.MaintenanceWindow(window.String()).Parse()
-		require.NoError(t, err)
-		require.Equal(t, window, again)
-		for _, at := range want.inside {
-			require.True(t, window.Contains(parse(t, minute, at)), "%s in %s", at, text)
-		}
-		for _, at := range want.outside {
-			require.False(t, window.Contains(parse(t, minute, at)), "%s not in %s", at, text)
-		}
-	}
-	padded, err := apiv1.MaintenanceWindow("  01:00-06:00 ").Parse()
-	require.NoError(t, err)
-	require.Equal(t, "01:00-06:00", padded.String())
-
-	elsewhere := time.FixedZone("", -5*60*60)
-	window, err := apiv1.MaintenanceWindow("Sun:02:00-03:00").Parse()
-	require.NoError(t, err)
-	require.True(t, window.Contains(time.Date(2026, 8, 1, 21, 30, 0, 0, elsewhere)), "windows are in UTC")
-
-	for _, wrong := range []apiv1.MaintenanceWindow{"", "01:00", "24:00-01:00", "01:60-02:00", "sat:01:00-02:00", "Sat 01:00-02:00", "01:00-Sat:02:00"} {
-		_, err := wrong.Parse()
-		require.ErrorContains(t, err, "want HH:MM-HH:MM", wrong)
-	}
-}
-
-func parse(t *testing.T, layout, text string) time.Time {
-	at, err := time.Parse(layout, text)
-	require.NoError(t, err)
-	return at
 }

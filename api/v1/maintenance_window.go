@@ -1,11 +1,6 @@
 package v1
 
-import (
-	"fmt"
-	"regexp"
-	"strconv"
-	"time"
-)
+import "postgres-operator/window"
 
 // MaintenanceWindow is a daily or weekly span of time in UTC, as it is written in a manifest:
 // "HH:MM-HH:MM" or "Ddd:HH:MM-HH:MM". It is kept as text, so that a window which makes no sense does
@@ -14,79 +9,5 @@ import (
 // +kubebuilder:validation:Pattern=`^\ *((Mon|Tue|Wed|Thu|Fri|Sat|Sun):(2[0-3]|[01]?\d):([0-5]?\d)|(2[0-3]|[01]?\d):([0-5]?\d))-((2[0-3]|[01]?\d):([0-5]?\d)|(2[0-3]|[01]?\d):([0-5]?\d))\ *$`
 type MaintenanceWindow string
 
-// Window is a MaintenanceWindow with its meaning. It begins with the minute Start and lasts to the end
-// of the minute End; where End is before Start, it reaches into the next day.
-//
-// +kubebuilder:object:generate=false
-type Window struct {
-	// Weekday it begins on; nil means every day.
-	Weekday *time.Weekday
-	// Start and End since midnight UTC, in whole minutes.
-	Start, End time.Duration
-}
-
-var windowPattern = regexp.MustCompile(`^ *(?:(Mon|Tue|Wed|Thu|Fri|Sat|Sun):)?(2[0-3]|[01]?\d):([0-5]?\d)-(2[0-3]|[01]?\d):([0-5]?\d) *$`)
-
-// Parse reads the text of a window.
-func (w MaintenanceWindow) Parse() (Window, error) {
-	part := windowPattern.FindStringSubmatch(string(w))
-	if part == nil {
-		return Window{}, fmt.Errorf("maintenance window %q: want HH:MM-HH:MM or Ddd:HH:MM-HH:MM in UTC, "+
-			"with Ddd one of Mon, Tue, Wed, Thu, Fri, Sat, Sun", string(w))
-	}
-	return Window{
-		Weekday: weekday(part[1]),
-		Start:   clock(part[2], part[3]),
-		End:     clock(part[4], part[5]),
-	}, nil
-}
-
-func weekday(short string) *time.Weekday {
-	for day := time.Sunday; day <= time.Saturday; day++ {
-		if day.String()[:3] == short {
-			return &day
-		}
-	}
-	return nil
-}
-
-// clock turns digits that the pattern let through into time since midnight.
-func clock(hours, minutes string) time.Duration {
-	h, _ := strconv.Atoi(hours)
-	m, _ := strconv.Atoi(minutes)
-	return time.Duration(h)*time.Hour + time.Duration(m)*time.Minute
-}
-
-// String writes the window the way a manifest does, with two digits everywhere.
-func (w Window) String() string {
-	day := ""
-	if w.Weekday != nil {
-		day = w.Weekday.String()[:3] + ":"
-	}
-	return fmt.Sprintf("%s%s-%s", day, hhmm(w.Start), hhmm(w.End))
-}
-
-func hhmm(d time.Duration) string {
-	return fmt.Sprintf("%02d:%02d", int(d/time.Hour), int(d%time.Hour/time.Minute))
-}
-
-// Contains tells whether t is inside the window.
-func (w Window) Contains(t time.Time) bool {
-	t = t.UTC()
-	if w.contains(t.Weekday(), sinceMidnight(t)) {
-		return true
-	}
-	yesterday := (t.Weekday() + 6) % 7 // a window that began there may reach past midnight
-	return w.End < w.Start && w.begins(yesterday) && sinceMidnight(t) <= w.End
-}
-
-// contains tells whether the part of the window before midnight holds a minute of a day.
-func (w Window) contains(day time.Weekday, minute time.Duration) bool {
-	return w.begins(day) && w.Start <= minute && (minute <= w.End || w.End < w.Start)
-}
-
-func (w Window) begins(day time.Weekday) bool { return w.Weekday == nil || *w.Weekday == day }
-
-func sinceMidnight(t time.Time) time.Duration {
-	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
-}
+// Parse reads the text of the window.
+func (w MaintenanceWindow) Parse() (window.Window, error) { return window.Parse(string(w)) }
