@@ -16,13 +16,16 @@ import (
 func TestMinimalCluster(t *testing.T) {
 	k := connect(t)
 	c := k.cluster(k.namespace(t, "minimal"), "acid-minimal-cluster")
-	applied := time.Now()
+	applied, mark := time.Now(), markAudit(t)
 	c.apply(t)
 	k.step(t, c.namespace, "answers", func(t *testing.T) {
 		c.awaitQuery(t, c.primary(), "SELECT 1", "1")
 		t.Logf("SQL answered %.1fs after kubectl apply began", time.Since(applied).Seconds())
 	})
 	k.step(t, c.namespace, "runs", c.testRuns)
+	requests := operatorRequests(t, mark)
+	require.NotEmpty(t, requests, "of the user %s in %s", operatorUser, auditLog)
+	t.Logf("the operator sent %d requests until then", len(requests))
 	for _, part := range []struct {
 		name string
 		do   func(*testing.T)
@@ -33,6 +36,7 @@ func TestMinimalCluster(t *testing.T) {
 		{"secrets act at once", c.testSecrets},
 		{"costs nothing when idle", c.testIdle},
 		{"fails over", c.testFailover},
+		{"scales in its primary", c.testScaleInPrimary},
 		{"is deleted and made again", c.testDelete},
 	} {
 		k.part(t, c.namespace, part.name, part.do)
@@ -90,6 +94,15 @@ func (c cluster) testScale(t *testing.T) {
 // testFailover: with its leader's pod gone, the other member leads, the Service leads to it, and the
 // pod comes back as a replica.
 func (c cluster) testFailover(t *testing.T) {
+	leader := c.failOver(t)
+	c.awaitQuery(t, c.primary(), "SELECT host(inet_server_addr())", leader.Status.PodIP)
+	c.mustQuery(t, c.primary(), "INSERT INTO seen VALUES ('after failover')")
+	c.awaitQuery(t, c.replicas(), "SELECT count(*) FROM seen", "2")
+}
+
+// failOver deletes the leader's pod and returns the new leader once there are two members again.
+func (c cluster) failOver(t *testing.T) corev1.Pod {
+	t.Helper()
 	old := c.leader(t)
 	require.NoError(t, c.Delete(context.Background(), &old))
 	eventually(t, boot, "another member leads", func(ctx context.Context) error {
@@ -107,9 +120,23 @@ func (c cluster) testFailover(t *testing.T) {
 	c.awaitRunning(t, 2)
 	leader := c.leader(t)
 	require.NotEqual(t, old.Name, leader.Name)
-	c.awaitQuery(t, c.primary(), "SELECT host(inet_server_addr())", leader.Status.PodIP)
-	c.mustQuery(t, c.primary(), "INSERT INTO seen VALUES ('after failover')")
-	c.awaitQuery(t, c.replicas(), "SELECT count(*) FROM seen", "2")
+	return leader
+}
+
+// testScaleInPrimary: the member that goes is always the last one; when it leads, another has to
+// take over first, and nothing is lost.
+func (c cluster) testScaleInPrimary(t *testing.T) {
+	last := c.name + "-1"
+	if c.leader(t).Name != last {
+		require.Equal(t, last, c.failOver(t).Name)
+	}
+	c.mustQuery(t, c.primary(), "INSERT INTO seen VALUES ('before scaling in')")
+	rows := c.mustQuery(t, c.primary(), "SELECT count(*) FROM seen")
+	c.apply(t, instances(1))
+	c.awaitRunning(t, 1)
+	require.Equal(t, rows, c.mustQuery(t, c.primary(), "SELECT count(*) FROM seen"))
+	c.apply(t, instances(2))
+	c.awaitRunning(t, 2)
 }
 
 func (c cluster) service(ctx context.Context, name string) (*corev1.Service, error) {
