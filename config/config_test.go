@@ -129,7 +129,7 @@ func TestKeyErrors(t *testing.T) {
 		{"toleration", "key:a,operator:Is", "operator as one of Exists, Equal"},
 		{"persistent_volume_claim_retention_policy", "when_deleted:keep", "delete, retain"},
 		{"maintenance_windows", "Sam:01:00-02:00", "HH:MM-HH:MM"},
-		{"maintenance_windows", "25:00-01:00", "ends after its start"},
+		{"maintenance_windows", "25:00-01:00", "HH:MM-HH:MM"},
 		{"maintenance_windows", "23:00-24:00", "HH:MM-HH:MM"},
 		{"pod_environment_configmap", "a/b/c", "a name or namespace/name"},
 		{"pod_environment_configmap", "/b", "a name or namespace/name"},
