@@ -3,7 +3,6 @@ package apply
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 
@@ -120,6 +119,7 @@ func (a *Applier) update(ctx context.Context, c *Change) error {
 		}
 	}
 	if len(c.differences) == 0 {
+		a.settled.remember(c, nil)
 		return nil
 	}
 	if c.Live == before && onlyValues(c.differences) && !a.settled.writtenDifferently(c) {
@@ -168,7 +168,7 @@ func (a *Applier) isFixedPoint(ctx context.Context, c *Change) (bool, error) {
 	if residueOf(compare(c.desired, probe, a.options.Manager)) != residueOf(c.differences) {
 		return false, nil
 	}
-	a.settled.remember(c.Ref, c.Live, c.desired, c.differences)
+	a.settled.remember(c, c.differences)
 	c.Verb, c.Reason, c.Fields = Unchanged, "what differs is the API server's doing", nil
 	return true, nil
 }
@@ -180,7 +180,7 @@ func (a *Applier) apply(ctx context.Context, c *Change) error {
 		return failure("apply", c.Ref, err)
 	}
 	c.Live = obj
-	a.settled.remember(c.Ref, obj, c.desired, compare(c.desired, obj, a.options.Manager))
+	a.settled.remember(c, compare(c.desired, obj, a.options.Manager))
 	return nil
 }
 
@@ -206,23 +206,5 @@ func (a *Applier) remove(ctx context.Context, c *Change, action string, propagat
 	}
 	a.settled.forget(c.Ref)
 	c.Live = nil
-	return nil
-}
-
-// ErrorsOf lists the failures in a joined error, as ChangeSet.Err returns it.
-func ErrorsOf(err error) []*Error {
-	if err == nil {
-		return nil
-	}
-	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		var found []*Error
-		for _, e := range many.Unwrap() {
-			found = append(found, ErrorsOf(e)...)
-		}
-		return found
-	}
-	if one, ok := errors.AsType[*Error](err); ok {
-		return []*Error{one}
-	}
 	return nil
 }

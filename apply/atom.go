@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/resource"
-
 	"postgres-operator/schema"
 )
 
@@ -66,8 +64,8 @@ func sameScalar(t schema.Type, want, have any) bool {
 	if !t.Quantity() {
 		return false
 	}
-	a, errA := resource.ParseQuantity(fmt.Sprint(want))
-	b, errB := resource.ParseQuantity(fmt.Sprint(have))
+	a, errA := schema.ParseQuantity(want)
+	b, errB := schema.ParseQuantity(have)
 	return errA == nil && errB == nil && a.Cmp(b) == 0
 }
 

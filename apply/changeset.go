@@ -81,7 +81,7 @@ func (d FieldDiff) String() string {
 // show prints a value on one line, cut where a person stops reading.
 func show(v any) string {
 	var text string
-	switch v.(type) {
+	switch v := v.(type) {
 	case map[string]any, []any:
 		raw, err := yaml.Marshal(v)
 		if err != nil {
@@ -93,7 +93,7 @@ func show(v any) string {
 		}
 		text = string(flat)
 	case string:
-		if text = strconv.Quote(v.(string)); v == Masked {
+		if text = strconv.Quote(v); v == Masked {
 			text = Masked
 		}
 	default:
@@ -169,6 +169,17 @@ func (s ChangeSet) Err() error {
 		errs = append(errs, c.Err)
 	}
 	return errors.Join(errs...)
+}
+
+// Errors lists the failures, one per object that is not as desired.
+func (s ChangeSet) Errors() []*Error {
+	var found []*Error
+	for _, c := range s {
+		if one, ok := errors.AsType[*Error](c.Err); ok {
+			found = append(found, one)
+		}
+	}
+	return found
 }
 
 // Find returns the change of the object with an id.

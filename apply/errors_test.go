@@ -2,6 +2,7 @@ package apply_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -36,7 +37,7 @@ func TestErrorsSayWhatWasDone(t *testing.T) {
 			changes, _ := w.apply(test.object, good)
 			require.ErrorContains(t, changes.Err(), test.text)
 			require.Equal(t, test.reason, apply.ReasonOf(changes.Err()))
-			failures := apply.ErrorsOf(changes.Err())
+			failures := changes.Errors()
 			require.Len(t, failures, 1)
 			require.Equal(t, test.object.GetKind(), failures[0].Ref.Kind)
 			require.True(t, w.exists(good), "one failing object stops no other")
@@ -52,7 +53,7 @@ func TestErrorsKeepTheServersAnswer(t *testing.T) {
 	changes, _ := w.apply(w.object("{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {ports: [{port: 99999}]}}"),
 		w.object("{apiVersion: v1, kind: ConfigMap, metadata: {name: UPPER}}"))
 	require.True(t, apierrors.IsInvalid(changes.Err()))
-	require.Len(t, apply.ErrorsOf(changes.Err()), 2)
+	require.Len(t, changes.Errors(), 2)
 }
 
 // What the server answers on a Secret may repeat it.
@@ -142,6 +143,32 @@ func TestCacheMayLag(t *testing.T) {
 	require.Equal(t, apply.Create, changes[0].Verb)
 	require.Equal(t, uid, w.get(object).GetUID())
 	require.EqualValues(t, 4, w.field(object, "spec", "replicas"))
+}
+
+// A pass that comes before the informer's event of our own write.
+func TestOwnWritesAreNotRepeated(t *testing.T) {
+	w := newWorld(t)
+	for name, before := range map[string]func(apply.Object){
+		"an update":  func(o apply.Object) { w.must(o) },
+		"a takeover": func(o apply.Object) { w.create(legacy, set(o, "old", "metadata", "annotations", "old")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			object := set(w.object(deployment), strings.ReplaceAll(name, " ", "-"), "metadata", "name")
+			before(object)
+			stale := w.live()
+			changed := apply.Request{Desired: []apply.Object{set(object, int64(7), "spec", "replicas")}, Live: stale}
+			changes, _ := w.run(changed)
+			require.NoError(t, changes.Err())
+			require.Equal(t, apply.Update, changes[0].Verb)
+
+			changes, writes := w.run(changed)
+			require.Empty(t, writes)
+			require.Equal(t, apply.Skip, changes[0].Verb)
+			w.idle(changed.Desired...)
+			w.must(object) // Another wish is not held back by it.
+			require.EqualValues(t, 2, w.field(object, "spec", "replicas"))
+		})
+	}
 }
 
 func TestPlanIsPure(t *testing.T) {

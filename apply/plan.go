@@ -108,6 +108,10 @@ func (a *Applier) decide(c *Change, desired *unstructured.Unstructured) {
 		c.Verb = Unchanged
 		return
 	}
+	if a.settled.written(c) {
+		c.Verb, c.Reason = Skip, "the cache does not show the last write yet"
+		return
+	}
 	c.Verb, c.Fields = Update, fieldDiffs(c.desired, c.differences)
 	c.checkImmutable()
 }

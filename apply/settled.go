@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"sync"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// settled remembers fixed points: what still differed between a desired and a
-// live object after the API server had had its say. It holds one small entry
-// per object that this process has written, and forgets those it deletes.
+// settled remembers what was written: from which live object, and what still
+// differed between it and the desired one after the API server had had its
+// say. It holds one small entry per object that this process has written, and
+// forgets those it deletes.
 type settled struct {
 	mu    sync.Mutex
 	marks map[identity]mark
@@ -21,6 +21,7 @@ type digest [sha256.Size]byte
 
 type mark struct {
 	uid     types.UID // another object of the same name starts anew
+	before  string    // the resourceVersion that was acted upon
 	desired digest
 	residue digest
 }
@@ -28,7 +29,14 @@ type mark struct {
 // holds reports whether a change would only repeat what is known not to help.
 func (s *settled) holds(c *Change) bool {
 	m, ok := s.get(c.Ref)
-	return ok && m == newMark(c.live, c.desired, c.differences)
+	return ok && m.uid == c.live.GetUID() && m.residue == residueOf(c.differences) && m.desired == sum(c.desired.Object)
+}
+
+// written reports whether this very change has been made already, and the
+// cache does not show it yet.
+func (s *settled) written(c *Change) bool {
+	m, ok := s.get(c.Ref)
+	return ok && m.uid == c.live.GetUID() && m.before == c.live.GetResourceVersion() && m.desired == sum(c.desired.Object)
 }
 
 // writtenDifferently reports whether this process has last written this very
@@ -48,24 +56,23 @@ func (s *settled) get(ref Ref) (mark, bool) {
 
 // remember notes what differs between a desired object and what the server
 // made of it.
-func (s *settled) remember(ref Ref, live, desired *unstructured.Unstructured, residue []difference) {
-	m := newMark(live, desired, residue)
+func (s *settled) remember(c *Change, residue []difference) {
+	m := mark{uid: c.Live.GetUID(), desired: sum(c.desired.Object), residue: residueOf(residue)}
+	if c.live != nil {
+		m.before = c.live.GetResourceVersion()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.marks == nil {
 		s.marks = map[identity]mark{}
 	}
-	s.marks[ref.identity()] = m
+	s.marks[c.identity()] = m
 }
 
 func (s *settled) forget(ref Ref) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.marks, ref.identity())
-}
-
-func newMark(live, desired *unstructured.Unstructured, residue []difference) mark {
-	return mark{live.GetUID(), sum(desired.Object), residueOf(residue)}
 }
 
 // residueOf is a digest of differences: places and live values.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	smd "sigs.k8s.io/structured-merge-diff/v4/schema"
 )
@@ -108,7 +107,7 @@ func (c *checker) scalar(p Path, t Type, v any) {
 	_, text := v.(string)
 	_, boolean := v.(bool)
 	if t.Quantity() {
-		if _, err := resource.ParseQuantity(fmt.Sprint(v)); err != nil || boolean {
+		if _, err := ParseQuantity(v); err != nil {
 			c.add(p, "expected a quantity such as 100m, 2 or 1Gi")
 		}
 		return
