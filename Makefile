@@ -9,7 +9,7 @@ GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v
 APT_PACKAGES := postgresql postgresql-contrib postgresql-client
 
 .DEFAULT_GOAL := help
-.PHONY: help build image generate verify lint unit test e2e up down status env deploy undeploy prerequisites $(LOCAL)
+.PHONY: help build image generate tidy verify lint unit test e2e up down status env deploy undeploy prerequisites $(LOCAL)
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,11 +48,15 @@ undeploy: ## Remove what `make deploy` applied; deletes the minimal cluster firs
 generate: ## Regenerate deepcopy, CRDs, Kubernetes schema and reference docs
 	go generate ./...
 
-verify: generate ## Fail when generated files, go.mod or formatting differ from what is committed
+tidy: ## Tidy both modules and format the code
 	go mod tidy
 	cd local && go mod tidy
 	gofmt -l -w $$(git ls-files '*.go')
-	git diff --exit-code
+
+verify: ## Fail when generated files, go.mod or formatting are not up to date
+	@state() { git status --porcelain; git diff; }; before="$$(state)"; \
+	$(MAKE) --no-print-directory generate tidy; \
+	[ "$$before" = "$$(state)" ] || { git --no-pager diff --stat; echo "make generate tidy changed files: commit them" >&2; exit 1; }
 
 lint: ## Run golangci-lint
 	$(GOLANGCI_LINT) run ./...
