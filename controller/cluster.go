@@ -111,6 +111,10 @@ func (r *cluster) afterManifest(ctx context.Context, c config.Config, key types.
 			return reconcile.Result{}, nil
 		}
 	}
+	// What is deleted does not come back, so the API server itself is asked: a cache may lag.
+	if pg, err := readManifest(ctx, r.live, key); err != nil || pg != nil {
+		return reconcile.Result{}, err
+	}
 	done, err := t.next(ctx, l)
 	if done {
 		log.Info("cluster deleted")
@@ -125,12 +129,12 @@ func (r *cluster) withManifest(ctx context.Context, c config.Config, pg *apiv1.P
 		return nil // another finalizer holds it; what is left is cleaned up when it is gone
 	}
 	key := client.ObjectKeyFromObject(pg)
-	if why := deletionProtected(c, pg.Name, pg.Annotations, true, r.now()); why != "" {
-		return r.status.write(ctx, pg, nil, []verdict{bad(apiv1.ConditionProgressing, "DeletionProtected", why)})
-	}
 	l, err := r.leftOf(ctx, c, key)
 	if err != nil {
 		return err
+	}
+	if why := deletionProtected(c, pg.Name, pg.Annotations, true, r.now()); why != "" && !unfinished(l, pg.Name) {
+		return r.status.write(ctx, pg, nil, []verdict{bad(apiv1.ConditionProgressing, "DeletionProtected", why)})
 	}
 	if done, err := (teardown{client: r.client, config: c, key: key}).next(ctx, l); err != nil || !done {
 		if err != nil {

@@ -20,11 +20,8 @@ const reasonUnfinished = "WaitingForDeletion"
 
 // report writes what a pass saw into the manifest's status, and an event for what is new.
 func (p *clusterPass) report(ctx context.Context, failure error) error {
-	verdicts := []verdict{p.renderedVerdict(failure), p.appliedVerdict(failure)}
 	members := p.countMembers()
-	if !isInvalid(failure) {
-		verdicts = append(verdicts, members.ready())
-	}
+	verdicts := []verdict{p.renderedVerdict(failure), p.appliedVerdict(failure), p.readyVerdict(failure, members)}
 	settled := failure == nil && members.complete() && conditionTrue(p.pg, apiv1.ConditionRolledOut)
 	word := p.word(failure, settled)
 	verdicts = append(verdicts, p.progressing(settled, failure, members), p.degraded(verdicts))
@@ -42,6 +39,14 @@ func (p *clusterPass) renderedVerdict(failure error) verdict {
 		return unknown(apiv1.ConditionRendered, reasonUnfinished, oneLine(failure))
 	}
 	return bad(apiv1.ConditionRendered, "RenderFailed", oneLine(failure))
+}
+
+// readyVerdict is about the cluster that runs, whatever is wrong with its manifest by now.
+func (p *clusterPass) readyVerdict(failure error, m members) verdict {
+	if isInvalid(failure) && p.statefulSet() == nil {
+		return bad(apiv1.ConditionReady, "InvalidManifest", "there is no cluster: its manifest was never valid")
+	}
+	return m.ready()
 }
 
 func (p *clusterPass) appliedVerdict(failure error) verdict {
