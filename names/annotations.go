@@ -22,6 +22,11 @@ const (
 	// a pod. Users may set it too.
 	RollingUpdateRequired = "zalando-postgres-operator-rolling-update-required"
 
+	// UserListDigest on a pooler's Deployment names the user list that its first
+	// pods have read, and on its pods a later one: PgBouncer reads it at its
+	// start alone.
+	UserListDigest = APIGroup + "/user-list"
+
 	// KubeIAMRole is read by kube2iam and kiam: the AWS role of a pod.
 	KubeIAMRole = "iam.amazonaws.com/role"
 

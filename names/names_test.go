@@ -51,7 +51,7 @@ func TestObjectNames(t *testing.T) {
 }
 
 func TestFixedNamesAreValid(t *testing.T) {
-	for _, name := range []string{names.PostgresContainer, names.ScalyrSidecar, names.BackupContainer, names.DataVolume, names.ShmVolume, names.SocketVolume} {
+	for _, name := range []string{names.PostgresContainer, names.ScalyrSidecar, names.BackupContainer, names.PoolerContainer, names.DataVolume, names.ShmVolume, names.SocketVolume} {
 		require.Empty(t, validation.IsDNS1123Label(name))
 	}
 	require.Empty(t, validation.IsValidPortName(names.PostgresPort))

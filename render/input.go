@@ -65,6 +65,10 @@ type Observed struct {
 	// logical_backup_cronjob_environment_secret names; nil when there is none.
 	BackupEnvironmentSecret []string
 
+	// PoolerUserLists holds, by role, what the annotation names.UserListDigest
+	// of the pooler's Deployment says; nothing where there is no Deployment.
+	PoolerUserLists map[string]string
+
 	// PodEnvironmentConfigMap holds the data of the ConfigMap that the option
 	// pod_environment_configmap names; nil when there is none.
 	PodEnvironmentConfigMap map[string]string

@@ -2,7 +2,9 @@ package render
 
 import (
 	"maps"
+	"path"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -11,7 +13,8 @@ import (
 
 // listOrder knows the order that the View gives to what templates hold in
 // structs, by place: "containers", or "postgres.env" for the variables of the
-// container postgres; places in pods of backups have "backup/" before them.
+// container postgres. Places in pods of backups have "backup/" before them,
+// those in pods of poolers "pooler/" and the role.
 // Order matters: a pod template that differs in nothing but order restarts
 // pods, and a variable can only refer to earlier ones.
 type listOrder map[string][]string
@@ -27,6 +30,9 @@ func newListOrder(view View) listOrder {
 	order.addContainers("containers", view.Pod.Sidecars)
 	order.addContainers("initContainers", view.Pod.InitContainers)
 	order.addBackup(view.Backup)
+	for role, pooler := range view.Poolers {
+		order.addPooler(role, pooler)
+	}
 	return order
 }
 
@@ -40,9 +46,19 @@ func (o listOrder) addBackup(view *BackupView) {
 	o.add(container+".volumeMounts", view.Container.VolumeMounts)
 }
 
-// backupPlace begins the places in pods of backups: the containers of members
-// may have any name.
-const backupPlace = "backup/"
+func (o listOrder) addPooler(role string, view PoolerView) {
+	place := poolerPlace + role + "/"
+	o.add(place+"volumes", view.Pod.Volumes)
+	o.add(place+names.PoolerContainer+".env", view.Container.Env)
+	o.add(place+names.PoolerContainer+".volumeMounts", view.Container.VolumeMounts)
+}
+
+// backupPlace and poolerPlace begin the places in pods of backups and poolers:
+// the containers of members may have any name.
+const (
+	backupPlace = "backup/"
+	poolerPlace = "pooler/"
+)
 
 func (o listOrder) add(place string, entries Entries) {
 	for _, entry := range entries {
@@ -73,13 +89,19 @@ func (o listOrder) makeLists(object Object) {
 		o.makePodLists(object.Object, backupPlace, "spec", "jobTemplate", "spec", "template", "spec")
 	case "Pod":
 		o.makePodLists(object.Object, "", "spec")
+	case "Deployment":
+		place := ""
+		if strings.HasPrefix(object.ID, poolerPlace) {
+			place = path.Dir(object.ID) + "/"
+		}
+		o.makePodLists(object.Object, place, "spec", "template", "spec")
 	default:
 		o.makePodLists(object.Object, "", "spec", "template", "spec")
 	}
 }
 
-func (o listOrder) makePodLists(object map[string]any, place string, path ...string) {
-	found, _, _ := unstructured.NestedFieldNoCopy(object, path...)
+func (o listOrder) makePodLists(object map[string]any, place string, fields ...string) {
+	found, _, _ := unstructured.NestedFieldNoCopy(object, fields...)
 	spec, ok := found.(map[string]any)
 	if !ok {
 		return

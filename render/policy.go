@@ -43,6 +43,7 @@ func NewView(in Input) (View, error) {
 		Endpoints:       p.endpoints(),
 		Secrets:         p.secrets(),
 		Budgets:         p.budgets(),
+		Poolers:         p.poolers(),
 		ServiceAccount:  p.serviceAccount(),
 		RoleBinding:     p.roleBinding(),
 	}

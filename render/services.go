@@ -12,6 +12,7 @@ type exposure struct {
 	byNodePort, byLoadBalancer bool // the configuration's
 	port                       *int32
 	annotations                map[string]string
+	dnsName                    string // stands for {cluster} in the formats
 	dns, legacyDNS             string
 }
 
@@ -38,17 +39,24 @@ func (p *policy) services() map[string]ServiceView {
 
 func (p *policy) service(e exposure) ServiceView {
 	cluster := p.manifest.Name
+	e.dnsName = cluster
 	service := ServiceView{
 		RoleView: RoleView{
 			Name:   names.Service(cluster, e.role),
 			Labels: p.scheme.RoleObject(p.owner, e.role),
 		},
-		Type: "ClusterIP",
 	}
 	if e.role == names.RoleReplica || p.configMaps() {
 		service.Selector = p.scheme.RoleSelector(cluster, e.role)
 	}
+	p.expose(&service, e)
+	return service
+}
+
+// expose decides how a service is reached from outside.
+func (p *policy) expose(service *ServiceView, e exposure) {
 	var dns map[string]string
+	service.Type = "ClusterIP"
 	switch {
 	case decided(e.nodePort, e.byNodePort):
 		service.Type = "NodePort"
@@ -64,7 +72,6 @@ func (p *policy) service(e exposure) ServiceView {
 	}
 	service.Annotations = p.annotations(overlaid(
 		p.config.CustomServiceAnnotations, p.spec.ServiceAnnotations, e.annotations, dns))
-	return service
 }
 
 // decided is the flag of the manifest, else that of the configuration.
@@ -88,7 +95,7 @@ func (p *policy) hostnames(e exposure) string {
 	return names.DNS{
 		Format:       e.dns,
 		LegacyFormat: e.legacyDNS,
-		Cluster:      p.manifest.Name,
+		Cluster:      e.dnsName,
 		Namespace:    p.manifest.Namespace,
 		Team:         p.spec.TeamID,
 		HostedZone:   p.config.DbHostedZone,

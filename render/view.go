@@ -31,6 +31,7 @@ type View struct {
 	Budgets         BudgetsView             `json:"budgets"`
 	ServiceAccount  AccountView             `json:"serviceAccount"`
 	RoleBinding     RoleBindingView         `json:"roleBinding"`
+	Poolers         map[string]PoolerView   `json:"poolers"`
 	Backup          *BackupView             `json:"backup,omitempty"` // nil for none
 
 	// Warnings are for people, not for templates.
