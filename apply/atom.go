@@ -108,7 +108,7 @@ func filledIn(t schema.Type, name string, v any) bool {
 // k:{"containerPort":5432,"protocol":"TCP"}.
 func itemKey(t schema.Type, item map[string]any) string {
 	names := t.Keys()
-	if len(names) > 1 {
+	if !slices.IsSorted(names) {
 		names = slices.Sorted(slices.Values(names))
 	}
 	key := make([]byte, 0, 64)

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -41,12 +42,13 @@ func compare(desired, live *unstructured.Unstructured, manager string) []differe
 	t, _ := schema.TypeOf(desired.GroupVersionKind())
 	c := comparer{steps: make([]step, 0, 16)}
 	own := owned{fields: ownedFields(live, manager)}
-	if own.fields == nil {
+	own.known = own.fields != nil
+	own.present = own.known
+	body := bodyOf(desired.Object)
+	if !own.known && len(body) > 0 { // The server records nothing of an object that is but a name.
 		c.add(disowned, nil, nil)
-	} else {
-		own.known, own.present = true, true
 	}
-	c.root(t, desired.Object, live.Object, own)
+	c.fields(t, body, live.Object, own)
 	slices.SortFunc(c.found, func(a, b difference) int { return slices.Compare(a.path, b.path) })
 	return c.found
 }
@@ -118,20 +120,17 @@ func (c *comparer) add(kind differenceKind, old, new any) {
 	c.found = append(c.found, difference{path, old, new, kind})
 }
 
-// root compares whole objects, without what names them: the server keeps that
-// out of managedFields.
-func (c *comparer) root(t schema.Type, want, have map[string]any, own owned) {
-	body := make(map[string]any, len(want))
-	for key, v := range want {
+// bodyOf is a desired object without what names it, which the server keeps out
+// of managedFields.
+func bodyOf(desired map[string]any) map[string]any {
+	body := make(map[string]any, len(desired))
+	for key, v := range desired {
 		switch key {
 		case "apiVersion", "kind":
 		case "metadata":
-			meta := make(map[string]any)
-			for key, v := range v.(map[string]any) {
-				if key != "name" && key != "namespace" {
-					meta[key] = v
-				}
-			}
+			meta := maps.Clone(asMap(v))
+			delete(meta, "name")
+			delete(meta, "namespace")
 			if len(meta) > 0 {
 				body[key] = meta
 			}
@@ -139,7 +138,7 @@ func (c *comparer) root(t schema.Type, want, have map[string]any, own owned) {
 			body[key] = v
 		}
 	}
-	c.fields(t, body, have, own)
+	return body
 }
 
 // value compares one place of any shape.
