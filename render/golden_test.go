@@ -29,7 +29,8 @@ const scenarios = "../testdata/render"
 
 // scenario is one file of testdata/render. Its inputs:
 //
-//	manifest.yaml   what differs from the manifest of base.txtar (a merge patch)
+//	over.txt        the scenario that this one begins with; base.txtar where absent
+//	manifest.yaml   what differs from the manifest there (a merge patch)
 //	config.yaml     what differs from its options, as in the operator's ConfigMap
 //	object.yaml     instead of options: the configuration of an OperatorConfiguration
 //	observed.yaml   live facts, credentials beside those of the manifest's users
@@ -38,13 +39,14 @@ const scenarios = "../testdata/render"
 // Its results, written by -update:
 //
 //	objects.yaml    all objects; in base.txtar only
-//	diff.txt        what differs from the objects of base.txtar, see diffObjects
+//	diff.txt        what differs from the objects there, see diffObjects
 //	warnings.txt    what a user is told
 //	error.txt       why there are no objects
 type scenario struct {
 	name    string
 	path    string
 	archive *txtar.Archive
+	over    *scenario // nil for base.txtar itself, and where that is meant
 }
 
 type observed struct {
@@ -57,7 +59,23 @@ func readScenario(t testing.TB, path string) scenario {
 	archive, err := txtar.ParseFile(path)
 	require.NoError(t, err)
 	require.NotEmpty(t, strings.TrimSpace(string(archive.Comment)), "the comment says what the scenario shows")
-	return scenario{name: strings.TrimSuffix(filepath.Base(path), ".txtar"), path: path, archive: archive}
+	s := scenario{name: strings.TrimSuffix(filepath.Base(path), ".txtar"), path: path, archive: archive}
+	if name := strings.TrimSpace(string(s.file("over.txt"))); name != "" {
+		over := readScenario(t, filepath.Join(filepath.Dir(path), name+".txtar"))
+		s.over = &over
+	}
+	return s
+}
+
+// lineage lists what a scenario is made of: base, those it begins with, itself.
+func (s scenario) lineage(base scenario) []scenario {
+	switch {
+	case s.name == base.name:
+		return []scenario{base}
+	case s.over != nil:
+		return append(s.over.lineage(base), s)
+	}
+	return []scenario{base, s}
 }
 
 func (s scenario) file(name string) []byte {
@@ -69,7 +87,7 @@ func (s scenario) file(name string) []byte {
 	return nil
 }
 
-// input merges the scenario over base.
+// input merges the scenario over what it begins with.
 func (s scenario) input(t testing.TB, base scenario) render.Input {
 	t.Helper()
 	in := render.Input{
@@ -78,7 +96,9 @@ func (s scenario) input(t testing.TB, base scenario) render.Input {
 		Now:      time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 	}
 	var seen observed
-	require.NoError(t, yaml.UnmarshalStrict(s.file("observed.yaml"), &seen))
+	for _, part := range s.lineage(base) {
+		require.NoError(t, yaml.UnmarshalStrict(part.file("observed.yaml"), &seen))
+	}
 	in.Observed = seen.Observed
 	in.Credentials = []render.Credential{
 		{Role: in.Config.SuperUsername, Kind: render.KindSuperuser, Password: "secret"},
@@ -94,10 +114,9 @@ func (s scenario) input(t testing.TB, base scenario) render.Input {
 func (s scenario) manifest(t testing.TB, base scenario) *apiv1.Postgresql {
 	t.Helper()
 	merged := map[string]any{}
-	require.NoError(t, yaml.Unmarshal(base.file("manifest.yaml"), &merged))
-	if s.name != base.name {
+	for _, part := range s.lineage(base) {
 		patch := map[string]any{}
-		require.NoError(t, yaml.Unmarshal(s.file("manifest.yaml"), &patch))
+		require.NoError(t, yaml.Unmarshal(part.file("manifest.yaml"), &patch))
 		merge(merged, patch)
 	}
 	text, err := yaml.Marshal(merged)
@@ -134,8 +153,9 @@ func (s scenario) config(t testing.TB, base scenario) config.Config {
 		return c
 	}
 	var data map[string]string
-	require.NoError(t, yaml.Unmarshal(base.file("config.yaml"), &data))
-	require.NoError(t, yaml.Unmarshal(s.file("config.yaml"), &data))
+	for _, part := range s.lineage(base) {
+		require.NoError(t, yaml.Unmarshal(part.file("config.yaml"), &data))
+	}
 	c, err := config.FromConfigMap(data, "default")
 	require.NoError(t, err)
 	require.Empty(t, c.Warnings, "options have to be known")
@@ -198,7 +218,12 @@ func TestScenarios(t *testing.T) {
 				require.NoError(t, err)
 				results["objects.yaml"] = string(text)
 			} else if err == nil {
-				results["diff.txt"] = diffObjects(baseObjects, objects)
+				before := baseObjects
+				if s.over != nil {
+					before, _, err = s.over.render(t, base)
+					require.NoError(t, err)
+				}
+				results["diff.txt"] = diffObjects(before, objects)
 				require.NotEmpty(t, results["diff.txt"]+results["warnings.txt"], "a scenario that changes nothing shows nothing")
 			}
 			s.check(t, results)

@@ -1,6 +1,7 @@
 package render_test
 
 import (
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,7 +23,7 @@ func yamlOf(t testing.TB, objects []render.Object) string {
 }
 
 func TestSameInputSameBytes(t *testing.T) {
-	for _, name := range []string{"base", "complete", "secret-kinds"} {
+	for _, name := range []string{"base", "complete", "secret-kinds", "pooler-replica"} {
 		t.Run(name, func(t *testing.T) {
 			in := inputOf(t, name)
 			first, err := render.New()
@@ -82,7 +83,7 @@ func TestRenderIsSafeForConcurrentUse(t *testing.T) {
 // TestInputIsNotWrittenTo: the manifest and the configuration are shared with
 // caches and other workers.
 func TestInputIsNotWrittenTo(t *testing.T) {
-	for _, name := range []string{"complete", "pod-node-readiness-and", "pod-sidecars-object", "account-definitions", "pod-tls-ca"} {
+	for _, name := range []string{"complete", "pod-node-readiness-and", "pod-sidecars-object", "account-definitions", "pod-tls-ca", "pooler-scheduling"} {
 		in := inputOf(t, name)
 		manifest, digest := in.Manifest.DeepCopy(), in.Config.Digest()
 		r, err := render.New()
@@ -146,6 +147,17 @@ func TestSecretsAreMasked(t *testing.T) {
 		require.NotContains(t, string(text), secret)
 		require.Contains(t, yamlOf(t, objects), secret, "and the objects still have it")
 	}
+}
+
+func TestUserListsAreMasked(t *testing.T) {
+	r, err := render.New()
+	require.NoError(t, err)
+	objects := renderOnce(t, r, inputOf(t, "pooler"))
+	text, err := render.MarshalYAML(objects, render.Options{})
+	require.NoError(t, err)
+	list := base64.StdEncoding.EncodeToString([]byte("\"pooler\" \"secret\"\n"))
+	require.NotContains(t, string(text), list)
+	require.Contains(t, yamlOf(t, objects), list)
 }
 
 func TestSharedMemoryVolume(t *testing.T) {
@@ -214,4 +226,34 @@ postgres: env: {C: value: "3", A: _, B: _, SCOPE: _}
 		require.Greater(t, at, last, name)
 		last = at
 	}
+}
+
+// TestOverlayForPoolersDoesNotAskForOne: overlays are for all clusters, those
+// without a pooler among them.
+func TestOverlayForPoolersDoesNotAskForOne(t *testing.T) {
+	overlay := readScenario(t, filepath.Join(scenarios, "overlay-pooler.txtar")).file("overlay.cue")
+	r, err := render.New(fstest.MapFS{"o.cue": {Data: overlay}})
+	require.NoError(t, err)
+	plain, err := render.New()
+	require.NoError(t, err)
+	in := inputOf(t, "base")
+	require.Equal(t, yamlOf(t, renderOnce(t, plain, in)), yamlOf(t, renderOnce(t, r, in)))
+}
+
+// TestUserListIsNamedWithoutRevealingIt: annotations are for everybody to read.
+func TestUserListIsNamedWithoutRevealingIt(t *testing.T) {
+	in := inputOf(t, "pooler")
+	digest := func(password string) string {
+		for i := range in.Credentials {
+			if in.Credentials[i].Kind == render.KindPooler {
+				in.Credentials[i].Password = password
+			}
+		}
+		view, err := render.NewView(in)
+		require.NoError(t, err)
+		return view.Poolers["master"].Annotations["acid.zalan.do/user-list"]
+	}
+	require.Len(t, digest("one"), 16)
+	require.Equal(t, digest("one"), digest("one"))
+	require.NotEqual(t, digest("one"), digest("two"))
 }
