@@ -32,8 +32,8 @@ const (
 	namespacePrefix = "e2e-"
 
 	// How long things may take on two busy cores. No test relies on their being faster.
-	soon   = 30 * time.Second // one pass of the operator, nothing to start
-	boot   = 4 * time.Minute  // pods start, Postgres bootstraps or fails over
+	soon   = time.Minute     // one pass of the operator, nothing to start
+	boot   = 4 * time.Minute // pods start, Postgres bootstraps or fails over
 	pollAt = 100 * time.Millisecond
 )
 
