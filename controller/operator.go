@@ -51,6 +51,7 @@ type Options struct {
 // queues builds everything anew without leaving the process.
 func Run(ctx context.Context, o Options) error {
 	o.REST = withoutRateLimit(o.REST)
+	o.REST.WarningHandler = quiet{o.Log}
 	scheme, err := newScheme()
 	if err != nil {
 		return err
@@ -89,6 +90,17 @@ func withoutRateLimit(c *rest.Config) *rest.Config {
 	c = rest.CopyConfig(c)
 	c.QPS = -1
 	return c
+}
+
+// quiet passes the API server's warnings to the log, without those that Endpoints are deprecated:
+// Patroni's endpoints mode knows no EndpointSlices.
+type quiet struct{ log logr.Logger }
+
+// HandleWarningHeader implements rest.WarningHandler.
+func (q quiet) HandleWarningHeader(_ int, _ string, text string) {
+	if !strings.HasPrefix(text, "v1 Endpoints is deprecated") {
+		q.log.Info("warning of the API server", "warning", text)
+	}
 }
 
 func newScheme() (*runtime.Scheme, error) {
