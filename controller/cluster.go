@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -134,11 +135,11 @@ func (r *cluster) withManifest(ctx context.Context, c config.Config, pg *apiv1.P
 		return err
 	}
 	if why := deletionProtected(c, pg.Name, pg.Annotations, true, r.now()); why != "" && !unfinished(l, pg.Name) {
-		return r.status.write(ctx, pg, nil, []verdict{bad(apiv1.ConditionProgressing, "DeletionProtected", why)})
+		return r.reportDeletion(ctx, pg, bad(apiv1.ConditionProgressing, "DeletionProtected", why))
 	}
 	if done, err := (teardown{client: r.client, config: c, key: key}).next(ctx, l); err != nil || !done {
 		if err != nil {
-			r.events.warn(pg, "Delete", oneLine(err))
+			err = errors.Join(err, r.reportDeletion(ctx, pg, bad(apiv1.ConditionProgressing, "DeleteFailed", oneLine(err))))
 		}
 		return err
 	}
@@ -148,6 +149,29 @@ func (r *cluster) withManifest(ctx context.Context, c config.Config, pg *apiv1.P
 		return fmt.Errorf("release cluster %s: %w", key, err)
 	}
 	return nil
+}
+
+// clusterConditions are those that this reconciler writes.
+func clusterConditions() []string {
+	return []string{
+		apiv1.ConditionReady, apiv1.ConditionProgressing, apiv1.ConditionDegraded, apiv1.ConditionRendered, apiv1.ConditionApplied,
+	}
+}
+
+// reportDeletion says what holds up a deletion, once also in an event. All else that this reconciler said in the
+// status stays as it is: what an apply leaves out would vanish.
+func (r *cluster) reportDeletion(ctx context.Context, pg *apiv1.Postgresql, v verdict) error {
+	if !sameMessage(pg, v) {
+		r.events.warn(pg, "Delete", v.message)
+	}
+	verdicts := []verdict{v}
+	for _, c := range pg.Status.Conditions {
+		if c.Type != v.condition && slices.Contains(clusterConditions(), c.Type) {
+			verdicts = append(verdicts, verdict{c.Type, c.Status, c.Reason, c.Message})
+		}
+	}
+	said := summary{word: pg.Status.PostgresClusterStatus, statefulSetGeneration: pg.Status.StatefulSetGeneration}
+	return r.status.write(ctx, pg, &said, verdicts)
 }
 
 func (r *cluster) leftOf(ctx context.Context, c config.Config, key types.NamespacedName) (left, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/go-logr/logr"
@@ -165,5 +166,11 @@ func (w *configurationWatch) put(log logr.Logger, object client.Object, next con
 	}
 }
 
-// oneLine joins the lines of an error: errors that were joined come one a line.
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+// ephemeralPort is that of our end of a connection in a network error: another one at each attempt.
+var ephemeralPort = regexp.MustCompile(`:[0-9]+->`)
+
+// oneLine makes an error the text of a condition or event: on one line, where errors that were joined
+// come one a line, and the same each time that the same goes wrong.
+func oneLine(err error) string {
+	return ephemeralPort.ReplaceAllString(strings.ReplaceAll(err.Error(), "\n", "; "), "->")
+}

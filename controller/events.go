@@ -1,11 +1,14 @@
 package controller
 
 import (
+	"strconv"
 	"strings"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	kevents "k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // maxEventNote is the API server's limit on the text of an event, in bytes.
@@ -15,16 +18,56 @@ const maxEventNote = 1024
 // because it is still so: that is what conditions are for.
 type events struct {
 	recorder kevents.EventRecorder
+	said     *lastWords
+}
+
+func newEvents(recorder kevents.EventRecorder) events {
+	return events{recorder: recorder, said: &lastWords{of: map[types.UID]string{}}}
 }
 
 // note tells of something that went as it should. The reason doubles as the event's action.
-func (e events) note(about runtime.Object, reason, text string) {
-	e.recorder.Eventf(about, nil, corev1.EventTypeNormal, reason, action(reason), "%s", cut(text))
+func (e events) note(about client.Object, reason, text string) {
+	e.write(about, corev1.EventTypeNormal, reason, text)
 }
 
 // warn tells of something that a person may have to look at.
-func (e events) warn(about runtime.Object, reason, text string) {
-	e.recorder.Eventf(about, nil, corev1.EventTypeWarning, reason, action(reason), "%s", cut(text))
+func (e events) warn(about client.Object, reason, text string) {
+	e.write(about, corev1.EventTypeWarning, reason, text)
+}
+
+func (e events) write(about client.Object, kind, reason, text string) {
+	version := strconv.FormatInt(about.GetGeneration(), 10)
+	if version == "0" { // of kinds that do not count theirs
+		version = about.GetResourceVersion()
+	}
+	if e.said.again(about.GetUID(), version+" "+reason+": "+text) {
+		return
+	}
+	e.recorder.Eventf(about, nil, kind, reason, action(reason), "%s", cut(text))
+}
+
+// lastWords are the newest events of each object. What is news is decided by the status in the cache,
+// which may lag behind what was just written: the same event again, of the same generation and with none
+// in between, is that and not news.
+type lastWords struct {
+	mu sync.Mutex
+	of map[types.UID]string
+}
+
+// maxLastWords bounds the memory that objects take which are long gone.
+const maxLastWords = 10_000
+
+func (l *lastWords) again(about types.UID, words string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.of[about] == words {
+		return true
+	}
+	if len(l.of) >= maxLastWords {
+		clear(l.of)
+	}
+	l.of[about] = words
+	return false
 }
 
 func action(reason string) string { return strings.ReplaceAll(reason, " ", "") }

@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -172,7 +171,7 @@ func TestClusterThatCannotBeAppliedHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "workers", "1")
 	w.playKubernetes()
-	w.deny("acid-bad", "statefulsets", "CREATE", "no databases here")
+	w.deny(statefulSetKind, "acid-bad", admissionv1.Create)
 	w.start()
 	w.create(w.minimal("acid-bad"))
 	pg := w.reaches("acid-bad", apiv1.ClusterStatusCreateFailed)
@@ -181,7 +180,7 @@ func TestClusterThatCannotBeAppliedHoldsUpNoOther(t *testing.T) {
 	applied := meta.FindStatusCondition(pg.Status.Conditions, apiv1.ConditionApplied)
 	require.Equal(t, "ApplyFailed", applied.Reason)
 	require.Contains(t, applied.Message, "apply statefulset "+w.namespace+"/acid-bad: ")
-	require.Contains(t, applied.Message, "no databases here")
+	require.Contains(t, applied.Message, denied)
 	require.NotNil(t, w.get(serviceKind, "acid-bad"), "what can be applied is")
 
 	version := w.cluster("acid-bad").ResourceVersion
@@ -190,7 +189,7 @@ func TestClusterThatCannotBeAppliedHoldsUpNoOther(t *testing.T) {
 		assert.Equal(c, []string{"Warning Create: " + applied.Message}, w.notes("postgresql", "acid-bad"))
 	}, "one event")
 
-	w.allow("acid-bad")
+	w.allow(statefulSetKind, "acid-bad")
 	w.reaches("acid-bad", apiv1.ClusterStatusRunning)
 }
 
@@ -228,57 +227,4 @@ func TestNamespaceThatIsBeingDeleted(t *testing.T) {
 		assert.Contains(c, condition(w.cluster(clusterName), apiv1.ConditionApplied), "because it is being terminated")
 	}, "the status says why nothing can be made")
 	w.delete(postgresqlKind, clusterName)
-}
-
-// deny makes the API server refuse an operation on the objects of a kind with a name in this namespace.
-func (w *world) deny(name, resource, operation, message string) {
-	w.Helper()
-	policy := &admissionv1.ValidatingAdmissionPolicy{
-		ObjectMeta: metav1.ObjectMeta{Name: w.namespace + "-" + name},
-		Spec: admissionv1.ValidatingAdmissionPolicySpec{
-			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{{
-				RuleWithOperations: admissionv1.RuleWithOperations{
-					Operations: []admissionv1.OperationType{admissionv1.OperationType(operation)},
-					Rule:       admissionv1.Rule{APIGroups: []string{"*"}, APIVersions: []string{"*"}, Resources: []string{resource}},
-				},
-			}}},
-			Validations: []admissionv1.Validation{{
-				Expression: `request.namespace != "` + w.namespace + `" || request.name != "` + name + `"`,
-				Message:    message,
-			}},
-		},
-	}
-	w.create(policy)
-	w.create(&admissionv1.ValidatingAdmissionPolicyBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: policy.Name},
-		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
-			PolicyName: policy.Name, ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
-		},
-	})
-	w.Cleanup(func() { w.allow(name) })
-	w.waitForPolicy(name, resource, message)
-}
-
-// waitForPolicy tries until the policy holds: the API server takes a moment to read it.
-func (w *world) waitForPolicy(name, resource, message string) {
-	w.Helper()
-	probe := newObject(statefulSetKind)
-	probe.SetNamespace(w.namespace)
-	probe.SetName(name)
-	setField(probe, map[string]any{"matchLabels": map[string]any{"a": "b"}}, "spec", "selector")
-	setField(probe, map[string]any{"a": "b"}, "spec", "template", "metadata", "labels")
-	setField(probe, []any{map[string]any{"name": "a", "image": "a"}}, "spec", "template", "spec", "containers")
-	w.eventually(func(c *assert.CollectT) {
-		err := w.client.Create(w.Context(), probe.DeepCopy(), client.DryRunAll)
-		assert.ErrorContains(c, err, message)
-	}, "the policy holds")
-}
-
-// allow takes back what deny did.
-func (w *world) allow(name string) {
-	w.Helper()
-	meta := metav1.ObjectMeta{Name: w.namespace + "-" + name}
-	for _, o := range []client.Object{&admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: meta}, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: meta}} {
-		_ = client.IgnoreNotFound(w.client.Delete(context.WithoutCancel(w.Context()), o))
-	}
 }

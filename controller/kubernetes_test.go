@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -102,7 +103,7 @@ func (k *kubernetes) releaseClaims(ctx context.Context) {
 
 // note keeps what goes wrong for the log of a failed test.
 func (k *kubernetes) note(err error) {
-	if err != nil && !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err) {
+	if err != nil && !errors.Is(err, context.Canceled) && !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err) {
 		k.w.log.add("kubernetes", err.Error())
 	}
 }

@@ -174,7 +174,7 @@ type reconciler interface {
 
 // setup adds the reconcilers, the watch of the configuration and the probes to a manager.
 func setup(mgr manager.Manager, o Options, settings *settings, rebuild context.CancelCauseFunc) error {
-	recorder := events{mgr.GetEventRecorder(eventSource)}
+	recorder := newEvents(mgr.GetEventRecorder(eventSource))
 	changes := newBroadcast()
 	watch := &configurationWatch{source: o.Source, settings: settings, events: recorder, changed: changes.in, rebuild: rebuild}
 	if err := watch.setup(mgr); err != nil {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -53,7 +54,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long a test waits for something that takes milliseconds on an idle machine.
-const patience = 15 * time.Second
+const patience = 30 * time.Second
 
 // world is a namespace with an operator's configuration in it. Its own client sees and may do all;
 // operators that it starts act as the service account of the shipped manifest.
@@ -61,7 +62,7 @@ type world struct {
 	*testing.T
 	env       *testenv.Env
 	namespace string
-	client    client.Client
+	client    client.WithWatch
 	options   Options
 	log       *logBook
 }
@@ -76,7 +77,7 @@ func newWorld(t *testing.T, pairs ...string) *world {
 	require.NoError(t, rbacv1.AddToScheme(scheme))
 	unrecorded := rest.CopyConfig(env.Config)
 	unrecorded.WrapTransport = nil
-	c, err := client.New(unrecorded, client.Options{Scheme: scheme})
+	c, err := client.NewWithWatch(unrecorded, client.Options{Scheme: scheme})
 	require.NoError(t, err)
 	w := &world{T: t, env: env, namespace: env.Namespace, client: c, log: &logBook{}}
 	t.Cleanup(func() {
@@ -198,7 +199,7 @@ func (w *world) reconciler(c client.Client) *cluster {
 	require.NoError(w, err)
 	r, err := newCluster(shared{
 		client: c, live: w.client, settings: newSettings(configuration, nil), now: time.Now,
-		events: events{kevents.NewFakeRecorder(1000)},
+		events: newEvents(kevents.NewFakeRecorder(1000)),
 	})
 	require.NoError(w, err)
 	return r
@@ -370,7 +371,7 @@ func (w *world) objects(cluster string) []string {
 	return list
 }
 
-// notes are the events about an object, as "Type Reason: note", the same text once.
+// notes are the events about an object, as "Type Reason: note", with how often if more than once.
 func (w *world) notes(kind, name string) []string {
 	w.Helper()
 	var list eventsv1.EventList
@@ -378,10 +379,44 @@ func (w *world) notes(kind, name string) []string {
 	var texts []string
 	for _, e := range list.Items {
 		if e.Regarding.Kind == kind && e.Regarding.Name == name {
-			texts = append(texts, fmt.Sprintf("%s %s: %s", e.Type, e.Reason, e.Note))
+			text := fmt.Sprintf("%s %s: %s", e.Type, e.Reason, e.Note)
+			if e.Series != nil {
+				text += fmt.Sprintf(" (%d times)", e.Series.Count)
+			}
+			texts = append(texts, text)
 		}
 	}
 	return texts
+}
+
+// words records the summary words that a cluster has from now on, each once in a row.
+func (w *world) words(name string) (seen func() []string) {
+	w.Helper()
+	list := newList(postgresqlKind)
+	watch, err := w.client.Watch(w.Context(), list, client.InNamespace(w.namespace), client.MatchingFields{"metadata.name": name})
+	require.NoError(w, err)
+	w.Cleanup(watch.Stop)
+	var mu sync.Mutex
+	var words []string
+	go func() {
+		for event := range watch.ResultChan() {
+			o, ok := event.Object.(*unstructured.Unstructured)
+			if !ok {
+				continue
+			}
+			word, _, _ := unstructured.NestedString(o.Object, "status", "PostgresClusterStatus")
+			mu.Lock()
+			if word != "" && (len(words) == 0 || words[len(words)-1] != word) {
+				words = append(words, word)
+			}
+			mu.Unlock()
+		}
+	}()
+	return func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(words)
+	}
 }
 
 // condition is a condition of a cluster as "Status Reason: message", empty if it has none.
@@ -422,3 +457,5 @@ func (b *logBook) String() string {
 	defer b.mu.Unlock()
 	return b.text.String()
 }
+
+var podKind = schema.GroupVersionKind{Version: "v1", Kind: "Pod"}
