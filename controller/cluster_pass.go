@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -45,7 +46,7 @@ var errUnfinished = errors.New("the deletion of an earlier cluster of this name 
 func (p *clusterPass) run(ctx context.Context) error {
 	var failure error
 	for _, phase := range []func(context.Context) error{
-		p.observe, p.validate, p.keepFinalizer, p.finishDeletion, p.mintCredentials, p.render, p.apply, p.keepAccountRole,
+		p.observe, p.validate, p.keepFinalizer, p.finishDeletion, p.mintCredentials, p.render, p.apply, p.restartPoolers, p.keepAccountRole,
 	} {
 		if failure = phase(ctx); failure != nil {
 			break
@@ -162,7 +163,7 @@ func (p *clusterPass) credential(ctx context.Context, role roles.Role) (render.C
 }
 
 func (p *clusterPass) render(ctx context.Context) error {
-	observed := render.Observed{PrimaryOrdinal: p.primaryOrdinal()}
+	observed := render.Observed{PrimaryOrdinal: p.primaryOrdinal(), PoolerUserLists: p.userLists()}
 	if live := p.statefulSet(); live != nil {
 		observed.StatefulSetExists, observed.Replicas = true, int32(replicasOf(live))
 	}
@@ -244,7 +245,7 @@ func (p *clusterPass) apply(ctx context.Context) error {
 	changes := p.applier.Apply(ctx, apply.Request{
 		Desired:  desired,
 		Live:     live,
-		Previous: apply.Managed(p.observed.objects, names.ManagerCluster),
+		Previous: p.previous(),
 		Labels:   map[string]string{p.config.ClusterNameLabel: p.pg.Name},
 	})
 	if done := succeeded(changes); len(done) > 0 {
@@ -295,6 +296,8 @@ func succeeded(changes apply.ChangeSet) []string {
 
 // applyOptions are the policies for what we render. The pod service account and its binding serve a
 // whole namespace and may have been adapted by its owner: they are made when missing, never changed.
+// Secrets are kept, but for those that are of no use without a pooler. A pooler holds no data: where
+// Kubernetes refuses a change, it is made anew.
 func applyOptions() apply.Options {
 	return apply.Options{
 		Manager: names.ManagerCluster,
@@ -302,7 +305,10 @@ func applyOptions() apply.Options {
 		Rules: []apply.Rule{
 			{Kind: serviceAccountKind.Kind, Policy: apply.Policy{CreateOnly: true, Keep: true}},
 			{Kind: roleBindingKind.Kind, Policy: apply.Policy{CreateOnly: true, Keep: true}},
+			{Kind: secretKind.Kind, ID: fmt.Sprintf(poolerSecretID, "*")},
+			{Kind: secretKind.Kind, ID: poolerCredentialID},
 			{Kind: secretKind.Kind, Policy: apply.Policy{Keep: true}},
+			{Kind: deploymentKind.Kind, Policy: apply.Policy{Immutable: apply.Replace, Propagation: metav1.DeletePropagationForeground}},
 			{Kind: statefulSetKind.Kind, Policy: apply.Policy{Keep: true, Immutable: apply.Orphan}},
 		},
 	}

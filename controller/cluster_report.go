@@ -24,7 +24,8 @@ func (p *clusterPass) report(ctx context.Context, failure error) error {
 	verdicts := []verdict{p.renderedVerdict(failure), p.appliedVerdict(failure), p.readyVerdict(failure, members)}
 	settled := failure == nil && members.complete() && conditionTrue(p.pg, apiv1.ConditionRolledOut)
 	word := p.word(failure, settled)
-	verdicts = append(verdicts, p.progressing(settled, failure, members), p.degraded(verdicts))
+	poolers := p.observePoolers(ctx)
+	verdicts = append(verdicts, p.progressing(settled, failure, members, poolers), p.degraded(verdicts, poolers))
 	p.announce(word, failure, verdicts)
 	return p.status.write(ctx, p.pg, &summary{word: word, statefulSetGeneration: p.generation}, verdicts)
 }
@@ -61,7 +62,7 @@ func (p *clusterPass) appliedVerdict(failure error) verdict {
 
 // degraded sums up what a person has to look at, this pass's verdicts first, then those of the
 // other reconcilers.
-func (p *clusterPass) degraded(verdicts []verdict) verdict {
+func (p *clusterPass) degraded(verdicts []verdict, poolers poolers) verdict {
 	var why []string
 	for _, v := range verdicts {
 		if (v.condition == apiv1.ConditionRendered || v.condition == apiv1.ConditionApplied) && v.status == metav1.ConditionFalse {
@@ -74,14 +75,19 @@ func (p *clusterPass) degraded(verdicts []verdict) verdict {
 	if c := meta.FindStatusCondition(p.pg.Status.Conditions, apiv1.ConditionRolledOut); c != nil && c.Reason == reasonStuck {
 		why = append(why, c.Type+": "+c.Message)
 	}
+	if poolers.failing != "" {
+		why = append(why, poolers.failing)
+	}
 	if len(why) == 0 {
 		return bad(apiv1.ConditionDegraded, "AsExpected", "nothing needs attention")
 	}
 	return good(apiv1.ConditionDegraded, "NeedsAttention", strings.Join(why, "; "))
 }
 
-func (p *clusterPass) progressing(settled bool, failure error, m members) verdict {
+func (p *clusterPass) progressing(settled bool, failure error, m members, poolers poolers) verdict {
 	switch {
+	case settled && poolers.starting != "":
+		return good(apiv1.ConditionProgressing, "PoolerStarting", poolers.starting)
 	case settled:
 		return bad(apiv1.ConditionProgressing, "AsDesired", "nothing is changing")
 	case errors.Is(failure, errUnfinished):
@@ -178,7 +184,7 @@ func (p *clusterPass) countMembers() members {
 		if podReady(pod) {
 			m.ready_++
 		} else if m.trouble == "" {
-			m.trouble = podTrouble(pod)
+			m.trouble = podTrouble(pod, "pod "+pod.Name)
 		}
 	}
 	if primary := primaryOf(p.observed.pods, p.config); primary != nil {
@@ -227,15 +233,15 @@ func (m members) ready() verdict {
 }
 
 // podTrouble says what keeps a pod from being ready, as far as Kubernetes tells.
-func podTrouble(pod *corev1.Pod) string {
+func podTrouble(pod *corev1.Pod, called string) string {
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
-			return fmt.Sprintf("pod %s is not scheduled: %s", pod.Name, condition.Message)
+			return fmt.Sprintf("%s is not scheduled: %s", called, condition.Message)
 		}
 	}
 	for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
 		if w := status.State.Waiting; w != nil && w.Reason != "PodInitializing" {
-			return fmt.Sprintf("container %s of pod %s waits: %s", status.Name, pod.Name, steadyReason(w.Reason))
+			return fmt.Sprintf("container %s of %s waits: %s", status.Name, called, steadyReason(w.Reason))
 		}
 	}
 	return ""

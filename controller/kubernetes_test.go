@@ -74,6 +74,7 @@ func (k *kubernetes) round(ctx context.Context) {
 		return
 	}
 	k.releaseClaims(ctx)
+	k.releaseDeployments(ctx)
 	for i := range sets.Items {
 		set := &sets.Items[i]
 		pods := k.podsOf(ctx, set.Name)
@@ -97,6 +98,20 @@ func (k *kubernetes) releaseClaims(ctx context.Context) {
 		if claim.DeletionTimestamp != nil && len(k.podsOf(ctx, member[:max(0, strings.LastIndexByte(member, '-'))])) == 0 {
 			claim.Finalizers = nil
 			k.note(k.w.client.Update(ctx, claim))
+		}
+	}
+}
+
+// releaseDeployments lets go of deleted Deployments: nobody makes pods of them here.
+func (k *kubernetes) releaseDeployments(ctx context.Context) {
+	var deployments appsv1.DeploymentList
+	if k.w.client.List(ctx, &deployments, client.InNamespace(k.w.namespace)) != nil {
+		return
+	}
+	for i := range deployments.Items {
+		if d := &deployments.Items[i]; d.DeletionTimestamp != nil {
+			d.Finalizers = nil
+			k.note(k.w.client.Update(ctx, d))
 		}
 	}
 }

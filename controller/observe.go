@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -30,14 +31,15 @@ func observeObjects(ctx context.Context, reader client.Reader, c config.Config, 
 }
 
 // observePods lists from the cache the Postgres pods of a cluster; those of poolers and backups
-// carry another application label.
+// carry another application label, unless the configured labels have none.
 func observePods(ctx context.Context, reader client.Reader, c config.Config, key types.NamespacedName) ([]corev1.Pod, error) {
 	var pods corev1.PodList
 	err := reader.List(ctx, &pods, client.InNamespace(key.Namespace), client.MatchingLabels(labelScheme(c).Selector(key.Name)))
 	if err != nil {
 		return nil, fmt.Errorf("list pods of cluster %s: %w", key, err)
 	}
-	return pods.Items, nil
+	ofPooler := func(p corev1.Pod) bool { return p.Labels[names.PoolerLabel] != "" }
+	return slices.DeleteFunc(pods.Items, ofPooler), nil
 }
 
 func labelScheme(c config.Config) names.Scheme {

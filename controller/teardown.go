@@ -104,13 +104,13 @@ func makesPods(o *unstructured.Unstructured) bool {
 }
 
 // deletable tells whether an object goes with its cluster. Volumes and credentials follow their
-// switches; what neither we nor Patroni made stays.
+// switches, user lists of poolers do not; what neither we nor Patroni made stays.
 func (t teardown) deletable(o *unstructured.Unstructured) bool {
 	switch o.GetKind() {
 	case volumeClaimKind.Kind:
 		return t.config.EnablePersistentVolumeClaimDeletion && strings.HasPrefix(o.GetName(), names.DataVolume+"-"+t.key.Name+"-")
 	case secretKind.Kind:
-		return t.config.EnableSecretsDeletion && madeByUs(o)
+		return madeByUs(o) && (t.config.EnableSecretsDeletion || poolerOfSecret(o.GetName(), t.key.Name) != "")
 	case configMapKind.Kind:
 		return t.patronis(o.GetName())
 	case endpointsKind.Kind, serviceKind.Kind:
