@@ -1,0 +1,239 @@
+package controller
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/tools/txtar"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	kubeyaml "k8s.io/apimachinery/pkg/util/yaml"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	apiv1 "postgres-operator/api/v1"
+	"postgres-operator/names"
+	"postgres-operator/schema"
+)
+
+// TestAdoption: what Zalando's operator v2.0.1 made stays as it is when this operator takes over.
+// Each file of testdata/adoption holds a manifest, options beside the shipped ones, and the objects
+// that operator makes of them, written down from its documentation and behaviour, not from ours.
+func TestAdoption(t *testing.T) {
+	paths, err := filepath.Glob("../testdata/adoption/*.txtar")
+	require.NoError(t, err)
+	require.NotEmpty(t, paths)
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			newLegacy(t, path).isTakenOver()
+		})
+	}
+}
+
+// legacy is a cluster as Zalando's operator leaves it behind.
+type legacy struct {
+	*world
+	manifest *unstructured.Unstructured
+	name     string
+	objects  []client.Object
+}
+
+// newLegacy makes all that a file of testdata/adoption says, and lets the pods run.
+func newLegacy(t *testing.T, path string) *legacy {
+	t.Helper()
+	archive, err := txtar.ParseFile(path)
+	require.NoError(t, err)
+	files := map[string]string{}
+	for _, f := range archive.Files {
+		files[f.Name] = string(f.Data)
+	}
+	w := newWorld(t, shippedOptions(t, files["config.yaml"])...)
+	l := &legacy{world: w}
+
+	l.manifest = w.manifest(strings.ReplaceAll(files["manifest.yaml"], "%NAMESPACE%", w.namespace))
+	l.name = l.manifest.GetName()
+	w.create(l.manifest)
+	setField(l.manifest, apiv1.ClusterStatusRunning, "status", "PostgresClusterStatus")
+	require.NoError(t, w.client.Status().Update(w.Context(), l.manifest, client.FieldOwner(names.ManagerLegacy)))
+
+	l.others(files["others.yaml"])
+	l.objects = l.decode(files["objects.yaml"])
+	for _, o := range l.objects {
+		require.NoError(t, w.client.Create(w.Context(), o, client.FieldOwner(names.ManagerLegacy)), "%T %s", o, o.GetName())
+	}
+	w.playKubernetes()
+	w.eventually(func(c *assert.CollectT) {
+		var set appsv1.StatefulSet
+		assert.NoError(c, w.client.Get(w.Context(), w.request(l.name).NamespacedName, &set))
+		assert.Equal(c, *set.Spec.Replicas, set.Status.ReadyReplicas)
+	}, "all members run")
+	return l
+}
+
+// shippedOptions are those of the shipped ConfigMap and of a file, without what every test sets otherwise.
+func shippedOptions(t *testing.T, more string) []string {
+	t.Helper()
+	options, _, err := unstructured.NestedStringMap(manifestObjects(t, "configmap.yaml")[0].Object, "data")
+	require.NoError(t, err)
+	for _, key := range []string{"watched_namespace", "enable_crd_registration", "repair_period", "workers"} {
+		delete(options, key)
+	}
+	own := map[string]string{}
+	require.NoError(t, yaml.UnmarshalStrict([]byte(more), &own))
+	maps.Copy(options, own)
+	var pairs []string
+	for key, value := range options {
+		pairs = append(pairs, key, value)
+	}
+	return pairs
+}
+
+// others makes objects that belong to somebody else and that the cluster refers to.
+func (l *legacy) others(text string) {
+	l.Helper()
+	for _, o := range l.decode(text) {
+		if err := l.client.Create(l.Context(), o); !apierrors.IsAlreadyExists(err) {
+			require.NoError(l, err)
+		}
+	}
+}
+
+// decode reads objects strictly into Kubernetes' own types: sent from there they carry the same
+// empty fields as those of any operator that is built on client-go.
+func (l *legacy) decode(text string) []client.Object {
+	l.Helper()
+	text = strings.NewReplacer("%NAMESPACE%", l.namespace, "%UID%", string(l.manifest.GetUID())).Replace(text)
+	decoder := serializer.NewCodecFactory(clientgoscheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
+	var objects []client.Object
+	for documents := kubeyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(text))); ; {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			return objects
+		}
+		require.NoError(l, err)
+		if len(bytes.TrimSpace(document)) == 0 {
+			continue
+		}
+		o, _, err := decoder.Decode(document, nil, nil)
+		require.NoError(l, err, "%s", document)
+		objects = append(objects, o.(client.Object))
+	}
+}
+
+// isTakenOver starts the operator: nothing changes but who owns the fields.
+func (l *legacy) isTakenOver() {
+	l.Helper()
+	before, pods := l.live(), l.pods()
+	l.start()
+	l.settles()
+
+	after := l.live()
+	require.Equal(l, slices.Sorted(maps.Keys(before)), slices.Sorted(maps.Keys(after)), "objects")
+	for id, old := range before {
+		l.unchanged(id, old, after[id])
+		l.isOurs(id, after[id])
+	}
+	require.Equal(l, pods, l.pods(), "pods")
+
+	l.env.Requests.Reset()
+	l.stays(func() bool { return len(l.requests()) == 0 }, "idle")
+}
+
+// settles waits until all is well and the operator has nothing more to say.
+func (l *legacy) settles() {
+	l.Helper()
+	pg := l.reaches(l.name, apiv1.ClusterStatusRunning)
+	l.eventually(func(c *assert.CollectT) {
+		pg = l.cluster(l.name)
+		assert.Equal(c, apiv1.ClusterStatusRunning, pg.Status.PostgresClusterStatus)
+		for _, kind := range []string{apiv1.ConditionRendered, apiv1.ConditionApplied, apiv1.ConditionRolledOut, apiv1.ConditionReady} {
+			assert.True(c, conditionTrue(pg, kind), "%s: %s", kind, condition(pg, kind))
+		}
+	}, "cluster %s is in order", l.name)
+	l.eventually(func(c *assert.CollectT) {
+		l.env.Requests.Reset()
+		time.Sleep(300 * time.Millisecond)
+		assert.Empty(c, l.requests())
+	}, "the operator comes to rest")
+}
+
+// live reads all objects that the former operator made, by kind and name.
+func (l *legacy) live() map[string]*unstructured.Unstructured {
+	l.Helper()
+	found := map[string]*unstructured.Unstructured{}
+	for _, o := range l.objects {
+		gvks, _, err := clientgoscheme.Scheme.ObjectKinds(o)
+		require.NoError(l, err)
+		live := newObject(gvks[0])
+		require.NoError(l, l.client.Get(l.Context(), client.ObjectKeyFromObject(o), live), "%s %s", gvks[0].Kind, o.GetName())
+		found[gvks[0].Kind+" "+o.GetName()] = live
+	}
+	return found
+}
+
+// pods by name, with what shows that a pod is another one, or was told to restart.
+func (l *legacy) pods() map[string]string {
+	l.Helper()
+	var pods corev1.PodList
+	require.NoError(l, l.client.List(l.Context(), &pods, client.InNamespace(l.namespace)))
+	found := map[string]string{}
+	for _, p := range pods.Items {
+		found[p.Name] = fmt.Sprintf("%s %s %v", p.UID, p.Labels[appsv1.StatefulSetRevisionLabel], p.Annotations)
+	}
+	return found
+}
+
+// unchanged compares two states of an object, but for bookkeeping of the API server. The one addition
+// of ours is an annotation that the Deployment of a pooler alone carries.
+func (l *legacy) unchanged(id string, old, now *unstructured.Unstructured) {
+	l.Helper()
+	for _, o := range []**unstructured.Unstructured{&old, &now} {
+		*o = (*o).DeepCopy()
+		(*o).SetManagedFields(nil)
+		(*o).SetResourceVersion("")
+	}
+	if now.GetKind() == deploymentKind.Kind {
+		unstructured.RemoveNestedField(now.Object, "metadata", "annotations", names.UserListDigest)
+		if len(now.GetAnnotations()) == 0 {
+			now.SetAnnotations(nil)
+		}
+	}
+	require.Empty(l, schema.Diff(old, now), id)
+	require.Equal(l, old.Object, now.Object, "%s: order", id)
+}
+
+// isOurs: the former operator owns nothing any more, but for what one object serves all clusters of a
+// namespace, which stays as it was made.
+func (l *legacy) isOurs(id string, o *unstructured.Unstructured) {
+	l.Helper()
+	const ours = names.ManagerCluster + "/" + string(metav1.ManagedFieldsOperationApply)
+	var managers []string
+	for _, entry := range o.GetManagedFields() {
+		if entry.Subresource == "" {
+			managers = append(managers, fmt.Sprintf("%s/%s", entry.Manager, entry.Operation))
+		}
+	}
+	switch o.GetKind() {
+	case serviceAccountKind.Kind, roleBindingKind.Kind:
+		require.NotContains(l, managers, ours, id)
+	default:
+		require.Equal(l, []string{ours}, managers, id)
+	}
+}
