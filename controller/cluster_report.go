@@ -75,6 +75,9 @@ func (p *clusterPass) degraded(verdicts []verdict, poolers poolers) verdict {
 	if c := meta.FindStatusCondition(p.pg.Status.Conditions, apiv1.ConditionRolledOut); c != nil && c.Reason == reasonStuck {
 		why = append(why, c.Type+": "+c.Message)
 	}
+	if c := meta.FindStatusCondition(p.pg.Status.Conditions, apiv1.ConditionConfigured); c != nil && c.Reason == reasonRefused {
+		why = append(why, c.Type+": "+c.Message)
+	}
 	if poolers.failing != "" {
 		why = append(why, poolers.failing)
 	}

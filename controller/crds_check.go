@@ -25,10 +25,18 @@ func checkKinds(ctx context.Context, c client.Client) error {
 		if version.Name != apiv1.GroupVersion.Version || version.Schema == nil || version.Schema.OpenAPIV3Schema == nil {
 			continue
 		}
-		if _, ok := version.Schema.OpenAPIV3Schema.Properties["status"].Properties["statefulSetGeneration"]; ok {
-			return nil
+		status := version.Schema.OpenAPIV3Schema.Properties["status"].Properties
+		for _, field := range []string{"conditions", "statefulSetGeneration", "patroniConfiguration"} {
+			if _, ok := status[field]; !ok {
+				return tooOld(field)
+			}
 		}
+		return nil
 	}
-	return fmt.Errorf("definition %s is too old: its status has no statefulSetGeneration; "+
-		"set enable_crd_registration, or apply manifests/postgresql.crd.yaml of this version", postgresqlDefinition)
+	return tooOld("version " + apiv1.GroupVersion.Version)
+}
+
+func tooOld(missing string) error {
+	return fmt.Errorf("definition %s is too old: its status has no %s; "+
+		"set enable_crd_registration, or apply manifests/postgresql.crd.yaml of this version", postgresqlDefinition, missing)
 }

@@ -73,16 +73,23 @@ func (r *rolloutReconciler) Reconcile(ctx context.Context, req reconcile.Request
 	if err != nil {
 		return reconcile.Result{}, err
 	}
+	pause, configuring := p.configure(ctx)
 	step := rollout.Plan(state)
 	failure := p.execute(ctx, step)
 	failure = errors.Join(failure, r.status.write(ctx, pg, nil, []verdict{rolloutVerdict(step, failure)}))
 	switch {
 	case failure != nil:
 		return reconcile.Result{}, failure
-	case step.Kind == rollout.None:
-		return reconcile.Result{RequeueAfter: spread(c.ResyncPeriod)}, nil
+	case apierrors.IsConflict(configuring):
+		return reconcile.Result{RequeueAfter: time.Second}, nil // the manifest has just changed
+	case configuring != nil:
+		return reconcile.Result{}, configuring
+	case step.Kind != rollout.None:
+		return reconcile.Result{RequeueAfter: lookAgain}, nil
+	case pause > 0:
+		return reconcile.Result{RequeueAfter: pause}, nil
 	}
-	return reconcile.Result{RequeueAfter: lookAgain}, nil
+	return reconcile.Result{RequeueAfter: spread(c.ResyncPeriod)}, nil
 }
 
 func rolloutVerdict(step rollout.Step, failure error) verdict {

@@ -48,6 +48,15 @@ type statusWriter struct {
 	client client.Client
 	owner  client.FieldOwner
 	now    func() time.Time
+
+	// exact writes are refused when the manifest has changed since it was read.
+	exact bool
+}
+
+// part is what a status says beside conditions. Each part has one writer, which always writes it.
+type part interface {
+	differs(pg *apiv1.Postgresql) bool
+	fields(pg *apiv1.Postgresql) map[string]any
 }
 
 // summary is what the status says beside the conditions; reconciler Cluster alone writes it.
@@ -61,17 +70,24 @@ func (s summary) differs(pg *apiv1.Postgresql) bool {
 		pg.Generation != pg.Status.ObservedGeneration
 }
 
-// write stores verdicts, and the summary if it is not nil. What the manifest's status says already
-// is not sent again.
-func (w statusWriter) write(ctx context.Context, pg *apiv1.Postgresql, sum *summary, verdicts []verdict) error {
-	conditions, changed := w.conditions(pg, verdicts)
-	status := map[string]any{"conditions": conditions}
-	if sum != nil {
-		changed = changed || sum.differs(pg)
-		status["PostgresClusterStatus"] = sum.word
-		status["observedGeneration"] = pg.Generation
-		status["statefulSetGeneration"] = sum.statefulSetGeneration
+func (s summary) fields(pg *apiv1.Postgresql) map[string]any {
+	return map[string]any{
+		"PostgresClusterStatus": s.word,
+		"observedGeneration":    pg.Generation,
+		"statefulSetGeneration": s.statefulSetGeneration,
 	}
+}
+
+// write stores verdicts, and the writer's part if it has one. What the manifest's status says already
+// is not sent again.
+func (w statusWriter) write(ctx context.Context, pg *apiv1.Postgresql, own part, verdicts []verdict) error {
+	conditions, changed := w.conditions(pg, verdicts)
+	status := map[string]any{}
+	if own != nil {
+		changed = changed || own.differs(pg)
+		status = own.fields(pg)
+	}
+	status["conditions"] = conditions
 	if !changed {
 		return nil
 	}
@@ -79,6 +95,9 @@ func (w statusWriter) write(ctx context.Context, pg *apiv1.Postgresql, sum *summ
 	intent.SetNamespace(pg.Namespace)
 	intent.SetName(pg.Name)
 	intent.SetUID(pg.UID) // a namesake made meanwhile is not ours to speak of
+	if w.exact {
+		intent.SetResourceVersion(pg.ResourceVersion)
+	}
 	if err := unstructured.SetNestedMap(intent.Object, status, "status"); err != nil {
 		return fmt.Errorf("put status of cluster %s/%s together: %w", pg.Namespace, pg.Name, err)
 	}

@@ -66,7 +66,7 @@ func TestWordsOfALife(t *testing.T) {
 		}
 		assert.ElementsMatch(c, []string{
 			apiv1.ConditionReady, apiv1.ConditionProgressing, apiv1.ConditionDegraded, apiv1.ConditionRendered,
-			apiv1.ConditionApplied, apiv1.ConditionRolledOut, apiv1.ConditionRolesSynced,
+			apiv1.ConditionApplied, apiv1.ConditionRolledOut, apiv1.ConditionConfigured, apiv1.ConditionRolesSynced,
 		}, types)
 		assert.Equal(c, "True PrimaryAndReplicasReady: 2 of 2 members are ready", condition(pg, apiv1.ConditionReady))
 		assert.Equal(c, "False AsDesired: nothing is changing", condition(pg, apiv1.ConditionProgressing))
@@ -252,7 +252,7 @@ func TestStatusIsWrittenWhenSomethingChanged(t *testing.T) {
 	recorded, err := client.New(w.env.Config, client.Options{Scheme: w.client.Scheme()})
 	require.NoError(t, err)
 	writer := statusWriter{client: recorded, owner: "test", now: func() time.Time { return now }}
-	write := func(sum *summary, verdicts ...verdict) int {
+	write := func(sum part, verdicts ...verdict) int {
 		w.env.Requests.Reset()
 		require.NoError(t, writer.write(t.Context(), w.cluster(clusterName), sum, verdicts))
 		return len(w.env.Requests.Writes())

@@ -52,6 +52,7 @@ const (
 	ManagerRollout = "postgres-operator/rollout"
 	ManagerRoles   = "postgres-operator/roles"
 	ManagerStatus  = "postgres-operator/status"
+	ManagerPatroni = "postgres-operator/patroni"
 
 	// ManagerLegacy wrote, by updates, what Zalando's operator made: the name
 	// is that binary's.

@@ -18,22 +18,41 @@ const walLevel = "postgresql/parameters/wal_level"
 // Keys names what a configuration sets, sorted: ttl, slots/a,
 // postgresql/parameters/max_connections. A key that it removes is not set.
 func Keys(config map[string]any) []string {
-	var keys []string
+	all := values(config)
+	maps.DeleteFunc(all, func(_ string, value any) bool { return value == nil })
+	return slices.Sorted(maps.Keys(all))
+}
+
+// Changes says what a patch does, for people: set ttl, remove slots/a. It names
+// no values, some of which are secret.
+func Changes(patch map[string]any) []string {
+	all := values(patch)
+	var changes []string
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		verb := "set "
+		if all[key] == nil {
+			verb = "remove "
+		}
+		changes = append(changes, verb+key)
+	}
+	return changes
+}
+
+// values lists the values of a configuration that stand alone, by key.
+func values(config map[string]any) map[string]any {
+	all := map[string]any{}
 	for _, group := range groups() {
 		for name, value := range entries(config, group) {
-			if value != nil {
-				keys = append(keys, group+"/"+name)
-			}
+			all[group+"/"+name] = value
 		}
 	}
 	for key, value := range config {
-		inGroup := slices.ContainsFunc(groups(), func(group string) bool { return group == key || strings.HasPrefix(group, key+"/") })
-		if value != nil && !inGroup {
-			keys = append(keys, key)
+		inGroup := func(group string) bool { return group == key || strings.HasPrefix(group, key+"/") }
+		if !slices.ContainsFunc(groups(), inGroup) {
+			all[key] = value
 		}
 	}
-	slices.Sort(keys)
-	return keys
+	return all
 }
 
 // Target completes a desired configuration for [ConfigDiff]: what was set

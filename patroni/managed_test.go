@@ -13,6 +13,8 @@ func TestKeys(t *testing.T) {
 	}, Keys(decode(t, `{"ttl":30,"loop_wait":null,"slots":{"a":{"type":"physical"},"b":null},"standby_cluster":{"host":"h"},
 		"postgresql":{"use_slots":true,"parameters":{"work_mem":"4MB","pg_stat_statements.max":"100"}}}`)))
 	require.Empty(t, Keys(nil))
+	require.Equal(t, []string{"set postgresql/parameters/b", "remove slots/a", "set ttl"},
+		Changes(decode(t, `{"ttl":30,"slots":{"a":null},"postgresql":{"parameters":{"b":1}}}`)))
 }
 
 func TestTarget(t *testing.T) {

@@ -19,7 +19,7 @@ func TestDynamicConfiguration(t *testing.T) {
 		"spilo-parameters": `{"postgresql":{"parameters":{"log_statement":"all","max_connections":"200"}},"failsafe_mode":false,` + off + `}`,
 		"standby-host": `{"failsafe_mode":false,` + off + `,"standby_cluster":{"host":"acid-primary.default","port":"5433",
 			"primary_slot_name":"standby_slot","restore_command":null,"create_replica_methods":["basebackup_fast_xlog"]}}`,
-		"standby-s3": `{"failsafe_mode":false,` + off + `,"standby_cluster":{"host":null,"port":null,"primary_slot_name":null,
+		"standby-s3": `{"failsafe_mode":false,` + off + `,"standby_cluster":{"host":"acid-primary.default","port":null,"primary_slot_name":null,
 			"restore_command":"envdir \"/run/etc/wal-e.d/env-standby\" /scripts/restore_command.sh \"%f\" \"%p\"",
 			"create_replica_methods":["bootstrap_standby_with_wale","basebackup_fast_xlog"]}}`,
 	} {

@@ -33,6 +33,8 @@ const (
 	ConditionApplied = "Applied"
 	// ConditionRolledOut: every pod runs what its StatefulSet says.
 	ConditionRolledOut = "RolledOut"
+	// ConditionConfigured: Patroni has the settings of the manifest that take effect while it runs.
+	ConditionConfigured = "Configured"
 	// ConditionRolesSynced: roles and databases are as the manifest says.
 	ConditionRolesSynced = "RolesSynced"
 )
@@ -56,6 +58,13 @@ type PostgresStatus struct {
 	//
 	// +optional
 	StatefulSetGeneration int64 `json:"statefulSetGeneration,omitempty"`
+
+	// patroniConfiguration lists what of Patroni's dynamic configuration comes from the manifest, such as
+	// ttl or postgresql/parameters/max_connections. What is listed and no longer in the manifest is removed.
+	//
+	// +optional
+	// +listType=atomic
+	PatroniConfiguration []string `json:"patroniConfiguration,omitempty"`
 
 	// conditions say the same in a way that tools understand, such as kubectl wait.
 	//

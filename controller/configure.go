@@ -1,0 +1,147 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	apiv1 "postgres-operator/api/v1"
+	"postgres-operator/names"
+	"postgres-operator/patroni"
+	"postgres-operator/render"
+)
+
+// Reasons of the condition Configured.
+const (
+	reasonConfigured = "Configured"
+	reasonChanging   = "Changing"
+	reasonNoAnswer   = "NoAnswer"
+	reasonRefused    = "Refused"
+)
+
+// takeOver is how long members may take to act on a changed configuration: one loop of Patroni with
+// its default, and a little more. Then they know whether Postgres has to be restarted for it.
+const takeOver = 12 * time.Second
+
+// configured is what of Patroni's dynamic configuration comes from the manifest: what has to be
+// removed there when the manifest drops it. It is written before anything is set.
+type configured struct{ keys []string }
+
+func (c configured) differs(pg *apiv1.Postgresql) bool {
+	return !slices.Equal(c.keys, pg.Status.PatroniConfiguration)
+}
+
+func (c configured) fields(*apiv1.Postgresql) map[string]any {
+	keys := make([]any, 0, len(c.keys))
+	for _, key := range c.keys {
+		keys = append(keys, key)
+	}
+	return map[string]any{"patroniConfiguration": keys}
+}
+
+// configure brings Patroni's dynamic configuration in step with the manifest. A cluster whose section
+// standby is gone is promoted by that. It returns when to look again, 0 for no need.
+func (p *rolloutPass) configure(ctx context.Context) (time.Duration, error) {
+	earlier, members := p.pg.Status.PatroniConfiguration, p.readyMembers()
+	member, live := p.readConfiguration(ctx, members)
+	if member == nil {
+		v := unknown(apiv1.ConditionConfigured, reasonNoAnswer, "no member tells Patroni's configuration")
+		if len(members) == 0 {
+			return 0, p.writeConfigured(ctx, earlier, v) // one that becomes ready is an event
+		}
+		return lookAgain, p.writeConfigured(ctx, earlier, v)
+	}
+	desired := render.DynamicConfiguration(render.Input{Manifest: p.pg, Config: p.config})
+	keys := patroni.Keys(desired)
+	patch := patroni.ConfigDiff(live, patroni.Target(live, desired, earlier))
+	if patch == nil {
+		v := good(apiv1.ConditionConfigured, reasonConfigured, "Patroni has the settings of the manifest")
+		return 0, p.writeConfigured(ctx, keys, v)
+	}
+	changes := strings.Join(patroni.Changes(patch), ", ")
+	all := union(earlier, keys)
+	if !slices.Equal(all, earlier) {
+		v := bad(apiv1.ConditionConfigured, reasonChanging, changes)
+		if err := p.writeConfigured(ctx, all, v); err != nil {
+			return 0, err
+		}
+	}
+	result, err := member.PatchConfig(ctx, patch)
+	if err != nil {
+		return 0, p.refused(ctx, all, changes, err)
+	}
+	p.log.Info("patroni configured", "changes", changes)
+	p.events.note(p.pg, "Update", "Patroni's configuration: "+changes)
+	if patroni.ConfigDiff(result, patroni.Target(result, desired, earlier)) != nil {
+		return 0, p.refused(ctx, all, changes, errors.New("patroni keeps other values than it was told"))
+	}
+	return takeOver, nil
+}
+
+// readyMembers are the pods that can be asked, the primary first: what it says is never older than
+// what it was told.
+func (p *rolloutPass) readyMembers() []corev1.Pod {
+	pods := slices.DeleteFunc(slices.Clone(p.pods), func(pod corev1.Pod) bool {
+		return pod.DeletionTimestamp != nil || pod.Status.PodIP == "" || !podReady(&pod)
+	})
+	slices.SortStableFunc(pods, func(a, b corev1.Pod) int { return p.distance(a) - p.distance(b) })
+	return pods
+}
+
+func (p *rolloutPass) distance(pod corev1.Pod) int {
+	if pod.Labels[p.config.PodRoleLabel] == names.RoleMaster {
+		return 0
+	}
+	return 1
+}
+
+// readConfiguration asks members until one answers.
+func (p *rolloutPass) readConfiguration(ctx context.Context, pods []corev1.Pod) (*patroni.Client, map[string]any) {
+	for _, pod := range pods {
+		member, err := p.patroni(pod.Name)
+		if err != nil {
+			continue
+		}
+		live, err := member.Config(ctx)
+		if err == nil {
+			return member, live
+		}
+		p.log.V(1).Info("patroni does not tell its configuration", "pod", pod.Name, "error", err.Error())
+	}
+	return nil, nil
+}
+
+// refused tells of a change that Patroni did not make. An answer is for people to read, silence is
+// tried again.
+func (p *rolloutPass) refused(ctx context.Context, keys []string, changes string, cause error) error {
+	var answer *patroni.Error
+	why := "no answer"
+	if errors.As(cause, &answer) {
+		why = fmt.Sprintf("%d %s: %s", answer.Status, http.StatusText(answer.Status), answer.Body)
+	}
+	v := bad(apiv1.ConditionConfigured, reasonRefused, changes+": "+why)
+	if !sameMessage(p.pg, v) {
+		p.events.warn(p.pg, "Update", "Patroni's configuration: "+v.message)
+	}
+	return errors.Join(fmt.Errorf("configure patroni of cluster %s: %s: %w", p.key(), changes, cause), p.writeConfigured(ctx, keys, v))
+}
+
+// writeConfigured writes the condition and the keys. Keys that are out of date must not be written back:
+// what a manifest had set would be forgotten. So the write is refused when the manifest has changed.
+func (p *rolloutPass) writeConfigured(ctx context.Context, keys []string, v verdict) error {
+	w := p.rolloutReconciler.status
+	w.owner, w.exact = names.ManagerPatroni, true
+	return w.write(ctx, p.pg, configured{keys}, []verdict{v})
+}
+
+func union(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
