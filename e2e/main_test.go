@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,6 +34,9 @@ func prepare() error {
 	if err != nil {
 		return err
 	}
+	if err := lock(k.kubeconfig + ".e2e-lock"); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	if err := k.removeLeftovers(ctx); err != nil {
@@ -43,6 +47,23 @@ func prepare() error {
 		return fmt.Errorf("deploy the operator: %w\n%s", err, k.operatorTail(ctx))
 	}
 	fmt.Printf("operator deployed in %.1fs\n", time.Since(start).Seconds())
+	return nil
+}
+
+// lock waits until no other run of this suite works on the same Kubernetes. The lock is held until
+// the process ends: closing the file would give it up, so nothing does.
+func lock(path string) error {
+	fd, err := syscall.Open(path, syscall.O_CREAT|syscall.O_RDWR|syscall.O_CLOEXEC, 0o600)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	if syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+		return nil
+	}
+	fmt.Println("waiting for another run of these tests to end")
+	if err := syscall.Flock(fd, syscall.LOCK_EX); err != nil {
+		return fmt.Errorf("lock %s: %w", path, err)
+	}
 	return nil
 }
 
