@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -89,9 +88,13 @@ func (s ConfigSource) parse(object client.Object) (config.Config, error) {
 	return c, nil
 }
 
-// errConfigurationNeedsRestart ends the manager so that it is built anew: the change touches what
-// caches, queues or listeners were made from.
-var errConfigurationNeedsRestart = errors.New("the changed configuration needs new caches and queues")
+// configurationNeedsRestart ends the manager so that it is built anew: the change touches what
+// caches, queues or listeners were made from. Until then the former configuration is in force.
+type configurationNeedsRestart struct{ next config.Config }
+
+func (*configurationNeedsRestart) Error() string {
+	return "the changed configuration needs new caches and queues"
+}
 
 // configurationWatch puts a changed configuration in force, or says why it does not.
 type configurationWatch struct {
@@ -155,11 +158,11 @@ func (w *configurationWatch) put(log logr.Logger, object client.Object, next con
 	}
 	log.Info("operator configuration changed", "changes", changes, "warnings", next.Warnings)
 	w.events.note(object, "ConfigurationChanged", "now in force: "+strings.Join(changes, "; "))
-	w.settings.set(next)
 	if len(config.NeedsRestart(before, next)) > 0 {
-		w.rebuild(errConfigurationNeedsRestart)
+		w.rebuild(&configurationNeedsRestart{next})
 		return
 	}
+	w.settings.set(next)
 	select {
 	case w.changed <- event.GenericEvent{Object: object}:
 	default: // the one that waits says the same

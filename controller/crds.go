@@ -21,6 +21,16 @@ const (
 	establishTimeout = 30 * time.Second
 )
 
+// prepareKinds sees to it that the API server knows our kinds, as far as the configuration lets it.
+func prepareKinds(ctx context.Context, c client.Client, conf config.Config) error {
+	if conf.EnableCRDRegistration {
+		if err := registerKinds(ctx, c, conf); err != nil {
+			return err
+		}
+	}
+	return checkKinds(ctx, c)
+}
+
 // registerKinds creates or updates the definitions of our kinds and waits until they are served.
 func registerKinds(ctx context.Context, c client.Client, conf config.Config) error {
 	definitions, err := apiv1.CRDs()

@@ -120,7 +120,7 @@ func TestUndecodableManifest(t *testing.T) {
 	}()
 	garbage := w.minimal("acid-garbage")
 	setField(garbage, "x", "spec", "numberOfInstances")
-	w.createOnceLax(garbage)
+	w.createOnceServed(garbage)
 	odd := w.manifest(`{metadata: {name: acid-odd}, spec: []}`)
 	w.create(odd)
 	w.create(w.minimal("acid-good"))
@@ -142,29 +142,6 @@ func TestUndecodableManifest(t *testing.T) {
 	w.reaches("acid-good", apiv1.ClusterStatusRunning)
 	w.change("acid-garbage", setReplicas(2))
 	w.reaches("acid-garbage", apiv1.ClusterStatusRunning)
-}
-
-func (w *world) definition() *apiextensionsv1.CustomResourceDefinition {
-	w.Helper()
-	definition := &apiextensionsv1.CustomResourceDefinition{}
-	require.NoError(w, w.client.Get(w.Context(), client.ObjectKey{Name: "postgresqls.acid.zalan.do"}, definition))
-	return definition
-}
-
-// redefine writes the schema and names of a definition, and waits until they hold.
-func (w *world) redefine(to *apiextensionsv1.CustomResourceDefinition) {
-	w.Helper()
-	w.eventually(func(c *assert.CollectT) {
-		live := w.definition()
-		live.Spec.Versions, live.Spec.Names = to.Spec.Versions, to.Spec.Names
-		assert.NoError(c, w.client.Update(w.Context(), live))
-	}, "change the definition")
-}
-
-// createOnceLax creates what the strict definition forbids as soon as the lax one is served.
-func (w *world) createOnceLax(o *unstructured.Unstructured) {
-	w.Helper()
-	w.eventually(func(c *assert.CollectT) { assert.NoError(c, w.client.Create(w.Context(), o)) }, "the lax definition is served")
 }
 
 func TestClusterThatCannotBeAppliedHoldsUpNoOther(t *testing.T) {

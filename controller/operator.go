@@ -65,21 +65,15 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("operator configuration: %w", err)
 	}
 	o.Log.Info("operator configuration", "configuration", c, "warnings", c.Warnings)
-	if c.EnableCRDRegistration {
-		if err := registerKinds(ctx, direct, c); err != nil {
-			return err
-		}
-	}
-	if err := checkKinds(ctx, direct); err != nil {
-		return err
-	}
 	for {
-		settings := newSettings(c, o.SetDebug)
-		err := runOnce(ctx, o, scheme, settings)
-		if !errors.Is(err, errConfigurationNeedsRestart) {
+		if err := prepareKinds(ctx, direct, c); err != nil {
 			return err
 		}
-		c = settings.get()
+		var changed *configurationNeedsRestart
+		if err := runOnce(ctx, o, scheme, newSettings(c, o.SetDebug)); !errors.As(err, &changed) {
+			return err
+		}
+		c = changed.next
 		o.Log.Info("starting anew with the changed configuration")
 	}
 }
@@ -124,8 +118,9 @@ func runOnce(ctx context.Context, o Options, scheme *runtime.Scheme, settings *s
 	if err := mgr.Start(ctx); err != nil {
 		return fmt.Errorf("run controllers: %w", err)
 	}
-	if errors.Is(context.Cause(ctx), errConfigurationNeedsRestart) {
-		return errConfigurationNeedsRestart
+	var changed *configurationNeedsRestart
+	if errors.As(context.Cause(ctx), &changed) {
+		return changed
 	}
 	return nil
 }
