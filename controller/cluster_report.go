@@ -62,7 +62,7 @@ func (p *clusterPass) appliedVerdict(failure error) verdict {
 
 // degraded sums up what a person has to look at, this pass's verdicts first, then those of the
 // other reconcilers.
-func (p *clusterPass) degraded(verdicts []verdict, poolers poolers) verdict {
+func (p *clusterPass) degraded(verdicts []verdict, poolers poolerState) verdict {
 	var why []string
 	for _, v := range verdicts {
 		if (v.condition == apiv1.ConditionRendered || v.condition == apiv1.ConditionApplied) && v.status == metav1.ConditionFalse {
@@ -87,7 +87,7 @@ func (p *clusterPass) degraded(verdicts []verdict, poolers poolers) verdict {
 	return good(apiv1.ConditionDegraded, "NeedsAttention", strings.Join(why, "; "))
 }
 
-func (p *clusterPass) progressing(settled bool, failure error, m members, poolers poolers) verdict {
+func (p *clusterPass) progressing(settled bool, failure error, m members, poolers poolerState) verdict {
 	switch {
 	case settled && poolers.starting != "":
 		return good(apiv1.ConditionProgressing, "PoolerStarting", poolers.starting)

@@ -102,19 +102,19 @@ func (p *clusterPass) poolerPods(ctx context.Context) ([]corev1.Pod, error) {
 	return pods.Items, nil
 }
 
-// poolers is the state of a cluster's poolers in words, empty where all is well.
-type poolers struct {
+// poolerState is how a cluster's poolers are, in words; empty where all is well.
+type poolerState struct {
 	starting string // not all pods are there yet
 	failing  string // and Kubernetes has given up waiting, or there were pods, and now is none
 }
 
-func (p *clusterPass) observePoolers(ctx context.Context) poolers {
-	var state poolers
+func (p *clusterPass) observePoolers(ctx context.Context) poolerState {
+	var state poolerState
 	for _, d := range p.poolerDeployments() {
 		if deploymentComplete(d) {
 			continue
 		}
-		text := fmt.Sprintf("connection pooler %s has %d of %d pods available", d.Name, d.Status.AvailableReplicas, replicasWanted(d))
+		text := describePooler(d)
 		if why := p.poolerTrouble(ctx, d.Name); why != "" {
 			text += "; " + why
 		}
@@ -124,6 +124,18 @@ func (p *clusterPass) observePoolers(ctx context.Context) poolers {
 		}
 	}
 	return state
+}
+
+func describePooler(d appsv1.Deployment) string {
+	current := min(d.Status.UpdatedReplicas, d.Status.AvailableReplicas)
+	if d.Status.ObservedGeneration < d.Generation {
+		current = 0
+	}
+	text := fmt.Sprintf("connection pooler %s has %d of %d pods up to date and available", d.Name, current, replicasWanted(d))
+	if old := d.Status.Replicas - d.Status.UpdatedReplicas; old > 0 {
+		text += fmt.Sprintf(", and %d of an older template", old)
+	}
+	return text
 }
 
 func joined(texts ...string) string {

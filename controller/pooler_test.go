@@ -280,12 +280,16 @@ func TestConditionsTellOfPoolers(t *testing.T) {
 	}{
 		{
 			appsv1.DeploymentStatus{Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 1, Conditions: []appsv1.DeploymentCondition{ofProgress(corev1.ConditionTrue, "ReplicaSetUpdated")}},
-			"True PoolerStarting: connection pooler acid-test-pooler has 1 of 2 pods available" + pulling, fine,
+			"True PoolerStarting: connection pooler acid-test-pooler has 1 of 2 pods up to date and available" + pulling, fine,
 		},
 		{
 			appsv1.DeploymentStatus{Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 1, Conditions: []appsv1.DeploymentCondition{ofProgress(corev1.ConditionFalse, "ProgressDeadlineExceeded")}},
-			"True PoolerStarting: connection pooler acid-test-pooler has 1 of 2 pods available" + pulling,
-			"True NeedsAttention: connection pooler acid-test-pooler has 1 of 2 pods available" + pulling,
+			"True PoolerStarting: connection pooler acid-test-pooler has 1 of 2 pods up to date and available" + pulling,
+			"True NeedsAttention: connection pooler acid-test-pooler has 1 of 2 pods up to date and available" + pulling,
+		},
+		{
+			appsv1.DeploymentStatus{Replicas: 3, UpdatedReplicas: 2, AvailableReplicas: 3, Conditions: []appsv1.DeploymentCondition{ofProgress(corev1.ConditionTrue, "ReplicaSetUpdated")}},
+			"True PoolerStarting: connection pooler acid-test-pooler has 2 of 2 pods up to date and available, and 1 of an older template" + pulling, fine,
 		},
 		{
 			appsv1.DeploymentStatus{Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 2, Conditions: []appsv1.DeploymentCondition{ofProgress(corev1.ConditionTrue, "NewReplicaSetAvailable")}},
@@ -293,8 +297,8 @@ func TestConditionsTellOfPoolers(t *testing.T) {
 		},
 		{
 			appsv1.DeploymentStatus{Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 0, Conditions: []appsv1.DeploymentCondition{ofProgress(corev1.ConditionTrue, "NewReplicaSetAvailable")}},
-			"True PoolerStarting: connection pooler acid-test-pooler has 0 of 2 pods available" + pulling,
-			"True NeedsAttention: connection pooler acid-test-pooler has 0 of 2 pods available" + pulling,
+			"True PoolerStarting: connection pooler acid-test-pooler has 0 of 2 pods up to date and available" + pulling,
+			"True NeedsAttention: connection pooler acid-test-pooler has 0 of 2 pods up to date and available" + pulling,
 		},
 	} {
 		deployment := w.typedDeployment(poolerName)
