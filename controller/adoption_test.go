@@ -3,6 +3,7 @@ package controller
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -52,7 +53,7 @@ type legacy struct {
 	*world
 	manifest *unstructured.Unstructured
 	name     string
-	objects  []client.Object
+	objects  []*unstructured.Unstructured
 }
 
 // newLegacy makes all that a file of testdata/adoption says, and lets the pods run.
@@ -70,13 +71,19 @@ func newLegacy(t *testing.T, path string) *legacy {
 	l.manifest = w.manifest(strings.ReplaceAll(files["manifest.yaml"], "%NAMESPACE%", w.namespace))
 	l.name = l.manifest.GetName()
 	w.create(l.manifest)
-	setField(l.manifest, apiv1.ClusterStatusRunning, "status", "PostgresClusterStatus")
-	require.NoError(t, w.client.Status().Update(w.Context(), l.manifest, client.FieldOwner(names.ManagerLegacy)))
+	if *otherBinary == "" {
+		setField(l.manifest, apiv1.ClusterStatusRunning, "status", "PostgresClusterStatus")
+		require.NoError(t, w.client.Status().Update(w.Context(), l.manifest, client.FieldOwner(names.ManagerLegacy)))
+	}
 
 	l.others(files["others.yaml"])
 	l.objects = l.decode(files["objects.yaml"])
+	if *otherBinary != "" {
+		l.madeByReference()
+		return l
+	}
 	for _, o := range l.objects {
-		require.NoError(t, w.client.Create(w.Context(), o, client.FieldOwner(names.ManagerLegacy)), "%T %s", o, o.GetName())
+		require.NoError(t, w.client.Create(w.Context(), o.DeepCopy(), client.FieldOwner(names.ManagerLegacy)), idOf(o))
 	}
 	w.playKubernetes()
 	w.eventually(func(c *assert.CollectT) {
@@ -115,13 +122,13 @@ func (l *legacy) others(text string) {
 	}
 }
 
-// decode reads objects strictly into Kubernetes' own types: sent from there they carry the same
-// empty fields as those of any operator that is built on client-go.
-func (l *legacy) decode(text string) []client.Object {
+// decode reads objects strictly into Kubernetes' own types, and returns them as these are sent: with
+// the empty fields that requests of any operator built on client-go have.
+func (l *legacy) decode(text string) []*unstructured.Unstructured {
 	l.Helper()
 	text = strings.NewReplacer("%NAMESPACE%", l.namespace, "%UID%", string(l.manifest.GetUID())).Replace(text)
 	decoder := serializer.NewCodecFactory(clientgoscheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
-	var objects []client.Object
+	var objects []*unstructured.Unstructured
 	for documents := kubeyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(text))); ; {
 		document, err := documents.Read()
 		if errors.Is(err, io.EOF) {
@@ -131,9 +138,13 @@ func (l *legacy) decode(text string) []client.Object {
 		if len(bytes.TrimSpace(document)) == 0 {
 			continue
 		}
-		o, _, err := decoder.Decode(document, nil, nil)
+		typed, gvk, err := decoder.Decode(document, nil, nil)
 		require.NoError(l, err, "%s", document)
-		objects = append(objects, o.(client.Object))
+		content, err := json.Marshal(typed)
+		require.NoError(l, err)
+		o := newObject(*gvk)
+		require.NoError(l, o.UnmarshalJSON(content))
+		objects = append(objects, o)
 	}
 }
 
@@ -174,16 +185,16 @@ func (l *legacy) settles() {
 	}, "the operator comes to rest")
 }
 
+func idOf(o *unstructured.Unstructured) string { return o.GetKind() + " " + o.GetName() }
+
 // live reads all objects that the former operator made, by kind and name.
 func (l *legacy) live() map[string]*unstructured.Unstructured {
 	l.Helper()
 	found := map[string]*unstructured.Unstructured{}
 	for _, o := range l.objects {
-		gvks, _, err := clientgoscheme.Scheme.ObjectKinds(o)
-		require.NoError(l, err)
-		live := newObject(gvks[0])
-		require.NoError(l, l.client.Get(l.Context(), client.ObjectKeyFromObject(o), live), "%s %s", gvks[0].Kind, o.GetName())
-		found[gvks[0].Kind+" "+o.GetName()] = live
+		live := newObject(o.GroupVersionKind())
+		require.NoError(l, l.client.Get(l.Context(), client.ObjectKeyFromObject(o), live), idOf(o))
+		found[idOf(o)] = live
 	}
 	return found
 }
