@@ -60,6 +60,7 @@ type facts struct {
 	phase              corev1.PodPhase
 	ready, deleted     bool
 	images, containers []string
+	trouble            string // as the condition Ready tells it
 }
 
 func podFacts(p *corev1.Pod) facts {
@@ -71,6 +72,7 @@ func podFacts(p *corev1.Pod) facts {
 		phase:   p.Status.Phase,
 		ready:   podReady(p),
 		deleted: p.DeletionTimestamp != nil,
+		trouble: podTrouble(p),
 	}
 	for _, container := range p.Spec.Containers {
 		f.images = append(f.images, container.Image)
