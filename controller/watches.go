@@ -72,7 +72,7 @@ func podFacts(p *corev1.Pod) facts {
 		phase:   p.Status.Phase,
 		ready:   podReady(p),
 		deleted: p.DeletionTimestamp != nil,
-		trouble: podTrouble(p),
+		trouble: podTrouble(p, "pod"),
 	}
 	for _, container := range p.Spec.Containers {
 		f.images = append(f.images, container.Image)
