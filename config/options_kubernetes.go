@@ -55,7 +55,7 @@ type Kubernetes struct {
 	SharePgSocketWithSidecars                bool                 `key:"share_pgsocket_with_sidecars" default:"false" doc:"Share the Unix socket of Postgres with sidecars."`
 	PodManagementPolicy                      string               `key:"pod_management_policy" default:"ordered_ready" allowed:"ordered_ready|parallel" empty:"default" doc:"Whether pods of a new cluster start one after another or at once."`
 	EnableReadinessProbe                     bool                 `key:"enable_readiness_probe" default:"false" doc:"Probe the postgres container for readiness through Patroni."`
-	EnableCrossNamespaceSecret               bool                 `key:"enable_cross_namespace_secret" default:"false" doc:"Put the Secret of user namespace.name into that namespace."`
+	EnableCrossNamespaceSecret               bool                 `key:"enable_cross_namespace_secret" default:"false" restart:"true" doc:"Put the Secret of user namespace.name into that namespace."`
 	EnableFinalizers                         bool                 `key:"enable_finalizers" default:"false" doc:"Hold a deleted manifest by a finalizer until its objects are gone."`
 	EnableSecretsDeletion                    bool                 `key:"enable_secrets_deletion" default:"true" doc:"Delete the Secrets of a deleted cluster."`
 	EnablePersistentVolumeClaimDeletion      bool                 `key:"enable_persistent_volume_claim_deletion" default:"true" doc:"Delete the volume claims of a deleted cluster."`

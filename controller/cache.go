@@ -36,6 +36,10 @@ func cacheOptions(c config.Config, namespaces []string) (cache.Options, error) {
 	for _, k := range clusterKinds() {
 		byObject[newObject(k.GroupVersionKind)] = cache.ByObject{Label: ofClusters}
 	}
+	if c.EnableCrossNamespaceSecret {
+		everywhere := map[string]cache.Config{cache.AllNamespaces: {}}
+		byObject[newObject(secretKind)] = cache.ByObject{Label: ofClusters, Namespaces: everywhere}
+	}
 	byObject[newObject(configMapKind)] = cache.ByObject{Label: ofClusters, Transform: metadataOnly}
 	options := cache.Options{ByObject: byObject, DefaultTransform: apply.Strip(names.ManagerCluster, names.ManagerLegacy)}
 	if namespaces != nil {

@@ -60,7 +60,8 @@ func (r *cluster) setup(mgr manager.Manager, changes <-chan event.GenericEvent) 
 		Watches(&corev1.Pod{}, byLabel(c.ClusterNameLabel), builder.WithPredicates(podChanged())).
 		WatchesRawSource(onConfigurationChange(changes, r.client))
 	for _, k := range clusterKinds() {
-		b = b.Watches(newObject(k.GroupVersionKind), byLabel(c.ClusterNameLabel), builder.WithPredicates(objectChanged(k)))
+		b = b.Watches(newObject(k.GroupVersionKind), byLabel(c.ClusterNameLabel),
+			builder.WithPredicates(objectChanged(k), servedOnly(c.ClusterNameLabel, r.namespaces)))
 	}
 	for _, k := range namespaceKinds() {
 		b = b.Watches(newObject(k.GroupVersionKind), byNamespace(r.client))

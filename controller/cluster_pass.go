@@ -35,6 +35,7 @@ type clusterPass struct {
 	observed    left
 	credentials []render.Credential
 	desired     []render.Object
+	warnings    []render.Warning
 	rendered    bool
 	applied     bool
 	generation  int64 // of the StatefulSet that holds what was rendered, as far as known
@@ -129,11 +130,15 @@ func (p *clusterPass) mintCredentials(ctx context.Context) error {
 			continue
 		}
 		credential, err := p.credential(ctx, role)
-		if err != nil {
+		var none *noSecretError
+		switch {
+		case errors.As(err, &none):
+			p.warnings = append(p.warnings, render.Warning{Reason: "Secret", Message: none.Error()})
+		case err != nil:
 			errs = append(errs, err)
-			continue
+		default:
+			p.credentials = append(p.credentials, credential)
 		}
-		p.credentials = append(p.credentials, credential)
 	}
 	return errors.Join(errs...)
 }
@@ -143,9 +148,15 @@ func (p *clusterPass) credential(ctx context.Context, role roles.Role) (render.C
 	key := secretKey(p.config, p.pg, role)
 	data, found := cachedSecret(p.observed.objects, key)
 	if !found {
-		var err error
-		if data, err = readSecret(ctx, p.live, key); err != nil {
+		secret, err := readSecret(ctx, p.live, key)
+		if err == nil {
+			err = p.checkPlace(ctx, role.Name, key, secret)
+		}
+		if err != nil {
 			return credential, err
+		}
+		if secret != nil {
+			data = secret.Data
 		}
 	}
 	credential.Password = string(data["password"])
@@ -180,9 +191,7 @@ func (p *clusterPass) render(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, warning := range view.Warnings {
-		p.log.Info("manifest has a part without effect", "reason", warning.Reason, "warning", warning.Message)
-	}
+	p.warnings = append(p.warnings, view.Warnings...)
 	p.desired, err = p.renderer.Render(view)
 	if err != nil {
 		return err

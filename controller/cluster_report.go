@@ -32,6 +32,8 @@ func (p *clusterPass) report(ctx context.Context, failure error) error {
 
 func (p *clusterPass) renderedVerdict(failure error) verdict {
 	switch {
+	case p.rendered && len(p.warnings) > 0:
+		return good(apiv1.ConditionRendered, "RenderedWithWarnings", p.warned())
 	case p.rendered:
 		return good(apiv1.ConditionRendered, "Rendered", "the manifest became objects")
 	case isInvalid(failure):
@@ -58,6 +60,29 @@ func (p *clusterPass) appliedVerdict(failure error) verdict {
 		return unknown(apiv1.ConditionApplied, "NotRendered", "there is nothing to apply; objects that exist stay as they are")
 	}
 	return bad(apiv1.ConditionApplied, "ApplyFailed", oneLine(failure))
+}
+
+// warned is what of a manifest has no or not the expected effect, sorted.
+func (p *clusterPass) warned() string {
+	var texts []string
+	for _, w := range p.warnings {
+		texts = append(texts, w.Message)
+	}
+	slices.Sort(texts)
+	return strings.Join(slices.Compact(texts), "; ")
+}
+
+// warn writes an event for each warning that the condition did not have before.
+func (p *clusterPass) warn() {
+	known := ""
+	if c := meta.FindStatusCondition(p.pg.Status.Conditions, apiv1.ConditionRendered); c != nil {
+		known = c.Message
+	}
+	for _, w := range p.warnings {
+		if !strings.Contains(known, w.Message) {
+			p.events.warn(p.pg, w.Reason, w.Message)
+		}
+	}
 }
 
 // degraded sums up what a person has to look at, this pass's verdicts first, then those of the
@@ -139,6 +164,7 @@ func (p *clusterPass) announce(word string, failure error, verdicts []verdict) {
 	if word == apiv1.ClusterStatusRunning && before != word {
 		p.events.note(p.pg, "Running", "cluster runs with every member")
 	}
+	p.warn()
 	if failure == nil {
 		return
 	}

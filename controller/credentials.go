@@ -43,14 +43,14 @@ type secretData map[string][]byte
 
 // readSecret reads a Secret past the cache. It is asked before a credential is made up: the cache
 // may lag behind our own write, and it does not hold Secrets that a user made without our labels.
-func readSecret(ctx context.Context, live client.Reader, key types.NamespacedName) (secretData, error) {
+func readSecret(ctx context.Context, live client.Reader, key types.NamespacedName) (*corev1.Secret, error) {
 	var secret corev1.Secret
 	if err := live.Get(ctx, key, &secret); apierrors.IsNotFound(err) {
 		return nil, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("read secret %s: %w", key, err)
 	}
-	return secret.Data, nil
+	return &secret, nil
 }
 
 // secretKey names the Secret of a role.

@@ -2,10 +2,11 @@ package controller
 
 import (
 	"context"
+	"slices"
 
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	apiv1 "postgres-operator/api/v1"
@@ -15,11 +16,18 @@ import (
 // what a deleted manifest left behind is cleaned up through the same way.
 func byLabel(nameLabel string) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request {
-		name := o.GetLabels()[nameLabel]
-		if name == "" {
-			return nil
+		if cluster := clusterOf(o, nameLabel); cluster.Name != "" {
+			return []reconcile.Request{{NamespacedName: cluster}}
 		}
-		return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: o.GetNamespace(), Name: name}}}
+		return nil
+	})
+}
+
+// servedOnly leaves out events of objects whose cluster is in a namespace that is not watched: where Secrets may
+// be in any namespace, those of other operators are seen, too.
+func servedOnly(nameLabel string, namespaces []string) predicate.Predicate {
+	return predicate.NewPredicateFuncs(func(o client.Object) bool {
+		return namespaces == nil || slices.Contains(namespaces, clusterOf(o, nameLabel).Namespace)
 	})
 }
 

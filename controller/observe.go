@@ -14,7 +14,8 @@ import (
 	"postgres-operator/names"
 )
 
-// observeObjects lists from the cache every object that carries a cluster's name in its label.
+// observeObjects lists from the cache every object that carries a cluster's name in its label and does
+// not belong to its namesake in another namespace.
 func observeObjects(ctx context.Context, reader client.Reader, c config.Config, key types.NamespacedName) ([]*unstructured.Unstructured, error) {
 	var found []*unstructured.Unstructured
 	for _, k := range clusterKinds() {
@@ -24,10 +25,13 @@ func observeObjects(ctx context.Context, reader client.Reader, c config.Config, 
 			return nil, fmt.Errorf("list objects of kind %s of cluster %s: %w", k.Kind, key, err)
 		}
 		for i := range list.Items {
-			found = append(found, &list.Items[i])
+			if clusterOf(&list.Items[i], c.ClusterNameLabel) == key {
+				found = append(found, &list.Items[i])
+			}
 		}
 	}
-	return found, nil
+	elsewhere, err := secretsElsewhere(ctx, reader, c, key)
+	return append(found, elsewhere...), err
 }
 
 // observePods lists from the cache the Postgres pods of a cluster; those of poolers and backups
@@ -38,8 +42,10 @@ func observePods(ctx context.Context, reader client.Reader, c config.Config, key
 	if err != nil {
 		return nil, fmt.Errorf("list pods of cluster %s: %w", key, err)
 	}
-	ofPooler := func(p corev1.Pod) bool { return p.Labels[names.PoolerLabel] != "" }
-	return slices.DeleteFunc(pods.Items, ofPooler), nil
+	other := func(p corev1.Pod) bool {
+		return p.Labels[names.PoolerLabel] != "" || p.Labels[names.ApplicationLabel] == names.BackupApplication
+	}
+	return slices.DeleteFunc(pods.Items, other), nil
 }
 
 func labelScheme(c config.Config) names.Scheme {

@@ -181,7 +181,8 @@ func setup(mgr manager.Manager, o Options, settings *settings, rebuild context.C
 	}
 	shared := shared{
 		client: mgr.GetClient(), live: mgr.GetAPIReader(), references: references,
-		settings: settings, events: recorder, controllerID: o.ControllerID, now: time.Now,
+		namespaces: settings.get().WatchedNamespaces(o.Source.OperatorNamespace),
+		settings:   settings, events: recorder, controllerID: o.ControllerID, now: time.Now,
 	}
 	clusters, err := newCluster(shared)
 	if err != nil {
@@ -217,6 +218,7 @@ type shared struct {
 	client       client.Client // reads from the caches, writes to the API server
 	live         client.Reader // reads from the API server
 	references   *references
+	namespaces   []string // that are watched; nil for all
 	settings     *settings
 	events       events
 	controllerID string

@@ -59,7 +59,7 @@ func (r *roleSyncer) setup(mgr manager.Manager, changes <-chan event.GenericEven
 	return builder.ControllerManagedBy(mgr).Named("roles").For(&apiv1.Postgresql{}).
 		WithOptions(queueOptions(c, mgr.GetLogger().WithName("roles"))).
 		Watches(&corev1.Pod{}, byLabel(c.ClusterNameLabel), builder.WithPredicates(podChanged())).
-		Watches(newObject(secretKind), byLabel(c.ClusterNameLabel)).
+		Watches(newObject(secretKind), byLabel(c.ClusterNameLabel), builder.WithPredicates(servedOnly(c.ClusterNameLabel, r.namespaces))).
 		WatchesRawSource(onConfigurationChange(changes, r.client)).
 		Complete(r)
 }
@@ -199,8 +199,10 @@ func (p *rolesPass) passwords(ctx context.Context, set roles.Set) (map[string]st
 		}
 		key := secretKey(p.config, p.pg, role)
 		for i := range list.Items {
-			if list.Items[i].GetNamespace() == key.Namespace && list.Items[i].GetName() == key.Name {
-				if password := string(dataOf(&list.Items[i])["password"]); password != "" {
+			secret := &list.Items[i]
+			ours := clusterOf(secret, p.config.ClusterNameLabel) == client.ObjectKeyFromObject(p.pg)
+			if ours && secret.GetNamespace() == key.Namespace && secret.GetName() == key.Name {
+				if password := string(dataOf(secret)["password"]); password != "" {
 					passwords[role.Name] = password
 				}
 			}

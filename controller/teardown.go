@@ -39,7 +39,7 @@ type left struct {
 	pods    []corev1.Pod
 }
 
-func madeByUs(o *unstructured.Unstructured) bool {
+func madeByUs(o client.Object) bool {
 	return slices.ContainsFunc(o.GetManagedFields(), func(e metav1.ManagedFieldsEntry) bool {
 		return e.Manager == names.ManagerCluster
 	})

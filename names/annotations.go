@@ -18,6 +18,11 @@ const (
 
 // Annotations on the objects of a cluster.
 const (
+	// ClusterAnnotation on a Secret outside the namespace of its cluster holds
+	// <namespace>/<name> of that cluster: there may be one of the same name in
+	// the namespace of the Secret.
+	ClusterAnnotation = APIGroup + "/cluster"
+
 	// RollingUpdateRequired, with the value "true", asks for the recreation of
 	// a pod. Users may set it too.
 	RollingUpdateRequired = "zalando-postgres-operator-rolling-update-required"

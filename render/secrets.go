@@ -65,9 +65,12 @@ func (p *policy) secret(c Credential) SecretView {
 		view.Labels = p.scheme.PoolerSelector(p.manifest.Name, names.RoleMaster)
 	}
 	if namespace == p.manifest.Namespace {
-		// An owner has to live in the namespace of what it owns.
 		view.OwnerReferences = p.ownerReferences()
+		return view
 	}
+	// An owner has to live in the namespace of what it owns, so a mark stands in.
+	cluster := p.manifest.Namespace + "/" + p.manifest.Name
+	view.Annotations = overlaid(view.Annotations, map[string]string{names.ClusterAnnotation: cluster})
 	return view
 }
 
