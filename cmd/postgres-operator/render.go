@@ -19,6 +19,7 @@ type renderFlags struct {
 	manifest    string
 	config      string
 	overlay     string
+	objects     string
 	showSecrets bool
 }
 
@@ -29,6 +30,7 @@ func parseRenderFlags(args []string, stderr io.Writer) (renderFlags, error) {
 	set.StringVar(&f.manifest, "f", "", "manifest of a cluster, - for standard input (required)")
 	set.StringVar(&f.config, "config", "", "operator configuration: a ConfigMap, an OperatorConfiguration, or just keys and values")
 	set.StringVar(&f.overlay, "overlay", "", "directory with an overlay of the templates")
+	set.StringVar(&f.objects, "with", "", "file with ConfigMaps and Secrets that the configuration refers to")
 	set.BoolVar(&f.showSecrets, "show-secrets", false, "print the values of Secrets; offline they are placeholders")
 	if err := set.Parse(args); err != nil {
 		return f, err
@@ -60,7 +62,13 @@ func renderCommand(_ context.Context, args []string, stdout, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
-	view, err := render.NewView(offlineInput(pg, conf, stderr))
+	given, err := readObjects(f.objects)
+	if err != nil {
+		return err
+	}
+	input := offlineInput(pg, conf, stderr)
+	input.Observed = given.observed(conf, pg.Namespace)
+	view, err := render.NewView(input)
 	if err != nil {
 		return err
 	}
