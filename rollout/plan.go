@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -225,7 +226,7 @@ func (p *planner) down(pod Pod) string {
 	case !known:
 		return fmt.Sprintf("pod %s has not joined the cluster", pod.Name)
 	case !member.up():
-		return fmt.Sprintf("member %s is %s", pod.Name, member.State)
+		return fmt.Sprintf("member %s is %s", pod.Name, cmp.Or(member.State, "not telling its state yet"))
 	case member.leads():
 		return ""
 	case member.Lag < 0:
