@@ -33,6 +33,7 @@ func TestObjectNames(t *testing.T) {
 		{"pooler secret", names.PoolerSecret(names.Pooler(cluster, names.RoleMaster)), "acid-minimal-cluster-pooler-u"},
 		{"backup", names.BackupJob("logical-backup-", cluster), "logical-backup-acid-minimal-cluster"},
 		{"backup cut", names.BackupJob("logical-backup-", strings.Repeat("a", 36)+"-bcd"), "logical-backup-" + strings.Repeat("a", 36)},
+		{"stream", names.Stream(cluster, "a1b2c"), "acid-minimal-cluster-a1b2c"},
 		{"prepared database", names.PreparedDatabase(cluster), "acid_minimal_cluster"},
 	} {
 		t.Run(tc.what, func(t *testing.T) {

@@ -102,6 +102,23 @@ func Pooler(cluster, role string) string {
 // PoolerSecret is the name of the Secret that holds the user list of a pooler.
 func PoolerSecret(pooler string) string { return pooler + "-u" }
 
+// StreamRole is the role of the database that reads event streams.
+const StreamRole = "fes_user"
+
+// StreamDefinition is the name of the kind of event streams. It comes with the
+// operator for them.
+const StreamDefinition = "fabriceventstreams.zalando.org"
+
+// Stream is the name of the event stream of one application; suffix tells it
+// from those of others.
+func Stream(cluster, suffix string) string { return cluster + "-" + suffix }
+
+// StreamSlot is the name of the replication slot and of the publication from
+// which an application reads a database.
+func StreamSlot(database, application string) string {
+	return "fes_" + database + "_" + strings.ReplaceAll(application, "-", "_")
+}
+
 // PreparedDatabase is the name of the one database that an empty section
 // preparedDatabases asks for.
 func PreparedDatabase(cluster string) string { return strings.ReplaceAll(cluster, "-", "_") }

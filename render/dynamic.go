@@ -33,10 +33,28 @@ func DynamicConfiguration(in Input) map[string]any {
 			dynamic[key] = nil // what the manifest does not ask for is off
 		}
 	}
+	if len(p.spec.Streams) > 0 && !in.Observed.StreamsMissing {
+		p.addStreams(dynamic)
+	}
 	if p.spec.StandbyCluster != nil {
 		dynamic["standby_cluster"] = p.standbyCluster()
 	}
 	return dynamic
+}
+
+// addStreams asks for what logical replication needs. Slots of the manifest
+// win over those of streams.
+func (p *policy) addStreams(dynamic map[string]any) {
+	slots := map[string]any{}
+	for name, slot := range p.streamSlots() {
+		slots[name] = slot
+	}
+	for name, slot := range p.spec.Patroni.Slots {
+		slots[name] = slot
+	}
+	dynamic["slots"] = slots
+	parameters := p.parameters(func(name string) bool { return !LocalParameter(name) })
+	dynamic["postgresql"] = map[string]any{"parameters": overlaid(parameters, map[string]string{"wal_level": "logical"})}
 }
 
 // standbyCluster is the primary that the cluster follows. Without the section

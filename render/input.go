@@ -61,6 +61,11 @@ type Observed struct {
 	// pod_environment_secret names; nil when there is none.
 	PodEnvironmentSecret []string
 
+	// StreamsMissing: the kind of event streams is not installed. Streams holds
+	// the names of those that exist, by application id.
+	StreamsMissing bool
+	Streams        map[string]string
+
 	// BackupEnvironmentSecret holds the keys of the Secret that the option
 	// logical_backup_cronjob_environment_secret names; nil when there is none.
 	BackupEnvironmentSecret []string

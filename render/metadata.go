@@ -58,8 +58,10 @@ func (p *policy) annotations(own map[string]string) map[string]string {
 
 // workloadAnnotations are the annotations of an object that a downscaler may
 // stop: those whose key matches one of the configured expressions come along.
-func (p *policy) workloadAnnotations() map[string]string {
-	annotations := p.annotations(nil)
+func (p *policy) workloadAnnotations() map[string]string { return p.downscaled(p.annotations(nil)) }
+
+// downscaled adds what a downscaler reads.
+func (p *policy) downscaled(annotations map[string]string) map[string]string {
 	for _, expression := range p.config.DownscalerAnnotations {
 		matcher, err := regexp.Compile(expression)
 		if err != nil { // the configuration was checked when it was read

@@ -143,8 +143,9 @@ func (d *differ) compareLists(path string, old, new []any) {
 func (d *differ) item(path, where string, item any) {
 	object, _ := item.(map[string]any)
 	for _, value := range object {
-		if list, isList := value.([]any); isList && keyed(list) {
-			d.line("+", d.id, path+where, object["name"].(string))
+		list, isList := value.([]any)
+		if isList && keyed(list) || object["source"] != nil {
+			d.line("+", d.id, path+where, key(item))
 			d.leaves(path, item)
 			return
 		}
@@ -181,6 +182,9 @@ func key(item any) string {
 		if value, found := object[field]; found {
 			return fmt.Sprint(value)
 		}
+	}
+	if source, isStream := object["source"].(map[string]any); isStream {
+		return fmt.Sprint(source["jdbcConnection"].(map[string]any)["slotName"], " ", source["schema"], ".", source["table"].(map[string]any)["name"])
 	}
 	metadata, _ := object["metadata"].(map[string]any)
 	name, _ := metadata["name"].(string)

@@ -48,6 +48,7 @@ func NewView(in Input) (View, error) {
 		RoleBinding:     p.roleBinding(),
 	}
 	view.Pod, view.Postgres = p.pod()
+	view.Streams = p.streams()
 	view.Backup = p.backup(view.StatefulSet.Replicas)
 	view.Warnings = p.warnings
 	return view, errors.Join(p.errs...)

@@ -151,7 +151,7 @@ func byID(a, b Object) int {
 
 func idRank(id string) int {
 	group, _, _ := strings.Cut(id, "/")
-	order := []string{"serviceaccount", "rolebinding", "secret", "endpoints", "service", "pdb", "statefulset", "pooler", "cronjob"}
+	order := []string{"serviceaccount", "rolebinding", "secret", "endpoints", "service", "pdb", "statefulset", "pooler", "cronjob", "fabriceventstream"}
 	if rank := slices.Index(order, group); rank >= 0 {
 		return rank
 	}

@@ -32,6 +32,7 @@ type View struct {
 	ServiceAccount  AccountView             `json:"serviceAccount"`
 	RoleBinding     RoleBindingView         `json:"roleBinding"`
 	Poolers         map[string]PoolerView   `json:"poolers"`
+	Streams         map[string]StreamView   `json:"streams"`
 	Backup          *BackupView             `json:"backup,omitempty"` // nil for none
 
 	// Warnings are for people, not for templates.

@@ -8,6 +8,7 @@ import (
 
 	apiv1 "postgres-operator/api/v1"
 	"postgres-operator/config"
+	"postgres-operator/names"
 )
 
 // Extra are facts beside manifest and configuration: roles that others define. Both may be empty.
@@ -39,9 +40,6 @@ type TeamMember struct {
 	// Source names the team, for problems.
 	Source string
 }
-
-// streamRole reads the event streams of spec.streams.
-const streamRole = "fes_user"
 
 // Desired computes what manifest and configuration ask for. What is wrong with one part stands in
 // Set.Problems and takes nothing away from the others.
@@ -182,7 +180,7 @@ func (d *desired) addSystemRoles() {
 		d.addLookup(name)
 	}
 	if len(d.manifest.Spec.Streams) > 0 {
-		d.add(Role{Name: streamRole, Kind: Stream, Flags: []string{"LOGIN", "REPLICATION"}, Field: "spec.streams"})
+		d.add(Role{Name: names.StreamRole, Kind: Stream, Flags: []string{"LOGIN", "REPLICATION"}, Field: "spec.streams"})
 	}
 }
 

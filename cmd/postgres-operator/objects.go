@@ -78,6 +78,7 @@ func (g givenObjects) observed(c config.Config, namespace string) render.Observe
 	}
 	observed.PodEnvironmentSecret = keys(c.PodEnvironmentSecret)
 	observed.BackupEnvironmentSecret = keys(c.LogicalBackupCronjobEnvironmentSecret)
+	observed.BackupEnvironmentSecret = keys(c.LogicalBackupCronjobEnvironmentSecret)
 	name := c.PodEnvironmentConfigMap
 	if configMap := g.find("ConfigMap", name.Name, name.Namespace, namespace); configMap != nil {
 		observed.PodEnvironmentConfigMap = map[string]string{}
