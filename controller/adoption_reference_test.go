@@ -4,10 +4,13 @@ import (
 	"context"
 	"flag"
 	"maps"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,20 +59,20 @@ func (l *legacy) madeByReference() {
 // runReference runs it until it says that the cluster runs.
 func (l *legacy) runReference() {
 	l.Helper()
-	l.configure("watched_namespace", l.namespace, "resource_check_interval", "1s", "resource_check_timeout", "20s")
+	l.configure("watched_namespace", l.namespace, "resource_check_interval", "1s", "resource_check_timeout", "20s", "api_port", freePort(l.T))
 	log, err := os.Create(filepath.Join(l.TempDir(), "log"))
 	require.NoError(l, err)
 	ctx, stop := context.WithCancel(l.Context())
-	cmd := exec.CommandContext(ctx, *otherBinary, "-outofcluster", "-kubeconfig", l.kubeconfig(), "-kubeqps", "100", "-kubeburst", "100")
+	cmd := exec.CommandContext(ctx, *otherBinary, "-outofcluster", "-nodatabaseaccess", "-kubeconfig", l.kubeconfig(),
+		"-kubeqps", "100", "-kubeburst", "100")
 	cmd.Env = append(os.Environ(), "CONFIG_MAP_NAME="+l.namespace+"/operator", "OPERATOR_NAMESPACE="+l.namespace)
 	cmd.Stdout, cmd.Stderr = log, log
 	require.NoError(l, cmd.Start())
 	defer func() {
 		stop()
 		_ = cmd.Wait() // killed
-		text, _ := os.ReadFile(log.Name())
-		if l.Failed() || testing.Verbose() {
-			l.Logf("log of the other operator:\n%s", text)
+		if text, _ := os.ReadFile(log.Name()); l.Failed() {
+			l.Logf("log of the other operator:\n%s", problemsIn(string(text)))
 		}
 	}()
 	require.EventuallyWithT(l, func(c *assert.CollectT) {
@@ -79,6 +82,26 @@ func (l *legacy) runReference() {
 		}
 		assert.NotContains(c, []string{"", "Creating"}, l.cluster(l.name).Status.PostgresClusterStatus)
 	}, time.Minute, 500*time.Millisecond)
+}
+
+// freePort is one that nobody listens on.
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", ":0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+}
+
+// problemsIn leaves of a log what is worse than information.
+func problemsIn(log string) string {
+	var lines []string
+	for line := range strings.Lines(log) {
+		if !strings.Contains(line, "level=debug") && !strings.Contains(line, "level=info") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "")
 }
 
 // kubeconfig writes the connection of this world for another program.

@@ -9,7 +9,6 @@ import (
 	"io"
 	"maps"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -151,12 +150,12 @@ func (l *legacy) decode(text string) []*unstructured.Unstructured {
 // isTakenOver starts the operator: nothing changes but who owns the fields.
 func (l *legacy) isTakenOver() {
 	l.Helper()
-	before, pods := l.live(), l.pods()
+	before, pods, all := l.live(), l.pods(), l.world.objects(l.name)
 	l.start()
 	l.settles()
 
+	require.Equal(l, all, l.world.objects(l.name), "objects")
 	after := l.live()
-	require.Equal(l, slices.Sorted(maps.Keys(before)), slices.Sorted(maps.Keys(after)), "objects")
 	for id, old := range before {
 		l.unchanged(id, old, after[id])
 		l.isOurs(id, after[id])
