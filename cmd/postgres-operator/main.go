@@ -60,6 +60,18 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	return fmt.Errorf("there is no command %q", name)
 }
 
+// parse reads the flags of a command that takes nothing else.
+func parse(set *flag.FlagSet, args []string, stderr io.Writer) error {
+	set.SetOutput(stderr)
+	if err := set.Parse(args); err != nil {
+		return err
+	}
+	if set.NArg() > 0 {
+		return fmt.Errorf("%s: unexpected argument %q", set.Name(), set.Arg(0))
+	}
+	return nil
+}
+
 func usage(w io.Writer) {
 	fmt.Fprintln(w, "Usage: postgres-operator COMMAND [flags]")
 	for _, c := range commands() {

@@ -25,21 +25,17 @@ type renderFlags struct {
 
 func parseRenderFlags(args []string, stderr io.Writer) (renderFlags, error) {
 	var f renderFlags
-	set := flag.NewFlagSet("postgres-operator render", flag.ContinueOnError)
-	set.SetOutput(stderr)
+	set := flag.NewFlagSet("render", flag.ContinueOnError)
 	set.StringVar(&f.manifest, "f", "", "manifest of a cluster, - for standard input (required)")
 	set.StringVar(&f.config, "config", "", "operator configuration: a ConfigMap, an OperatorConfiguration, or just keys and values")
 	set.StringVar(&f.overlay, "overlay", "", "directory with an overlay of the templates")
 	set.StringVar(&f.objects, "with", "", "file with ConfigMaps and Secrets that the configuration refers to")
 	set.BoolVar(&f.showSecrets, "show-secrets", false, "print the values of Secrets; offline they are placeholders")
-	if err := set.Parse(args); err != nil {
+	if err := parse(set, args, stderr); err != nil {
 		return f, err
 	}
 	if f.manifest == "" {
 		return f, errors.New("render: -f MANIFEST is required")
-	}
-	if set.NArg() > 0 {
-		return f, fmt.Errorf("render: unexpected argument %q", set.Arg(0))
 	}
 	return f, nil
 }

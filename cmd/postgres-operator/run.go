@@ -39,8 +39,7 @@ type runFlags struct {
 
 func parseRunFlags(args []string, stderr io.Writer) (runFlags, error) {
 	var f runFlags
-	set := flag.NewFlagSet("postgres-operator run", flag.ContinueOnError)
-	set.SetOutput(stderr)
+	set := flag.NewFlagSet("run", flag.ContinueOnError)
 	set.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig file, with -outofcluster")
 	set.BoolVar(&f.outOfCluster, "outofcluster", false, "use a kubeconfig instead of the pod's credentials")
 	set.BoolVar(&f.noDatabaseAccess, "nodatabaseaccess", false, "leave roles and databases alone, whatever enable_database_access says")
@@ -50,13 +49,7 @@ func parseRunFlags(args []string, stderr io.Writer) (runFlags, error) {
 	set.StringVar(&f.probeAddress, "probe-address", ":8081", "address of /healthz and /readyz, 0 for none")
 	set.StringVar(&f.metricsAddress, "metrics-address", ":8082", "address of /metrics, 0 for none")
 	set.BoolVar(&f.leaderElection, "leader-election", true, "work only while holding the lease in the operator's namespace")
-	if err := set.Parse(args); err != nil {
-		return f, err
-	}
-	if set.NArg() > 0 {
-		return f, fmt.Errorf("unexpected argument %q", set.Arg(0))
-	}
-	return f, nil
+	return f, parse(set, args, stderr)
 }
 
 func runCommand(ctx context.Context, args []string, _, stderr io.Writer) error {
