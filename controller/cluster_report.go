@@ -131,7 +131,8 @@ func (p *clusterPass) progressing(settled bool, failure error, m members, pooler
 // word is the one word of the status. Until a cluster ran for the first time it is being created.
 func (p *clusterPass) word(failure error, settled bool) string {
 	before := p.pg.Status.PostgresClusterStatus
-	creating := slices.Contains([]string{apiv1.ClusterStatusUnknown, apiv1.ClusterStatusCreating, apiv1.ClusterStatusCreateFailed}, before)
+	creating := slices.Contains([]string{apiv1.ClusterStatusUnknown, apiv1.ClusterStatusCreating, apiv1.ClusterStatusCreateFailed}, before) ||
+		before == apiv1.ClusterStatusInvalid && p.statefulSet() == nil
 	changed := p.pg.Status.ObservedGeneration != 0 && p.pg.Generation != p.pg.Status.ObservedGeneration
 	updating := changed || slices.Contains([]string{apiv1.ClusterStatusUpdating, apiv1.ClusterStatusUpdateFailed}, before)
 	switch {
@@ -147,7 +148,7 @@ func (p *clusterPass) word(failure error, settled bool) string {
 		return apiv1.ClusterStatusSyncFailed
 	case settled:
 		return apiv1.ClusterStatusRunning
-	case creating, before == apiv1.ClusterStatusInvalid && p.statefulSet() == nil:
+	case creating:
 		return apiv1.ClusterStatusCreating
 	case updating, before != apiv1.ClusterStatusRunning:
 		return apiv1.ClusterStatusUpdating

@@ -180,7 +180,9 @@ func TestRemovedStandbySectionPromotes(t *testing.T) {
 
 	w.change(clusterName, func(o *unstructured.Unstructured) { unstructured.RemoveNestedField(o.Object, "spec", "standby") })
 	p.becomes(`{"failsafe_mode":false}`)
-	require.Contains(t, w.notes("postgresql", clusterName), "Normal Update: Patroni's configuration: remove standby_cluster")
+	w.eventually(func(c *assert.CollectT) {
+		assert.Contains(c, w.notes("postgresql", clusterName), "Normal Update: Patroni's configuration: remove standby_cluster")
+	}, "an event tells of it")
 }
 
 // TestRestartedOperatorStillRemoves: the manifest changes while no operator runs.

@@ -276,3 +276,20 @@ func TestStatusIsWrittenWhenSomethingChanged(t *testing.T) {
 	require.Equal(t, 0, write(nil, bad("A", "Why", long), bad("B", "Why", "text")), "a text that was cut is the same text")
 	require.True(t, sameMessage(w.cluster(clusterName), bad("A", "Why", long)))
 }
+
+func TestPartsWithoutEffectAreTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "min_memory_limit", "500Mi")
+	w.playKubernetes()
+	w.start()
+	o := w.minimal(clusterName)
+	setField(o, "250Mi", "spec", "resources", "limits", "memory")
+	w.create(o)
+	w.reaches(clusterName, apiv1.ClusterStatusRunning)
+	w.eventually(func(c *assert.CollectT) {
+		assert.Contains(c, strings.Join(w.notes("postgresql", clusterName), "\n"), "Warning ResourceLimits: ")
+	}, "an event tells of a limit that was raised")
+	for _, note := range w.notes("postgresql", clusterName) {
+		require.NotContains(t, note, "times)", "once")
+	}
+}
