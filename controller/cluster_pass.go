@@ -47,7 +47,7 @@ var errUnfinished = errors.New("the deletion of an earlier cluster of this name 
 func (p *clusterPass) run(ctx context.Context) error {
 	var failure error
 	for _, phase := range []func(context.Context) error{
-		p.observe, p.validate, p.keepFinalizer, p.finishDeletion, p.mintCredentials, p.render, p.apply, p.restartPoolers, p.keepAccountRole,
+		p.observe, p.validate, p.keepFinalizer, p.finishDeletion, p.mintCredentials, p.render, p.spareForeign, p.apply, p.restartPoolers, p.keepAccountRole,
 	} {
 		if failure = phase(ctx); failure != nil {
 			break

@@ -39,9 +39,12 @@ type left struct {
 	pods    []corev1.Pod
 }
 
-func madeByUs(o client.Object) bool {
+func madeByUs(o client.Object) bool { return writtenBy(o, names.ManagerCluster) }
+
+// writtenBy tells whether any of these field managers has written an object.
+func writtenBy(o client.Object, managers ...string) bool {
 	return slices.ContainsFunc(o.GetManagedFields(), func(e metav1.ManagedFieldsEntry) bool {
-		return e.Manager == names.ManagerCluster
+		return slices.Contains(managers, e.Manager)
 	})
 }
 
