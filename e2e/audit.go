@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -27,7 +28,8 @@ type request struct {
 		Username string `json:"username"`
 	} `json:"user"`
 	Object struct {
-		Resource string `json:"resource"`
+		Resource  string `json:"resource"`
+		Namespace string `json:"namespace"`
 	} `json:"objectRef"`
 }
 
@@ -45,9 +47,10 @@ func markAudit(t *testing.T) auditMark {
 	return auditMark(info.Size())
 }
 
-// operatorRequests are the requests that the operator has completed since a mark, but for its lease
-// and its watches. The API server writes the line before it lets the answer go.
-func operatorRequests(t *testing.T, since auditMark) []request {
+// operatorRequests are the requests that the operator has completed since a mark, but for its lease,
+// its watches, and what is about clusters in other namespaces than the given one: somebody else may
+// be trying something there. The API server writes the line before it lets the answer go.
+func operatorRequests(t *testing.T, since auditMark, namespace string) []request {
 	t.Helper()
 	file, err := os.Open(auditLog)
 	require.NoError(t, err)
@@ -66,7 +69,7 @@ func operatorRequests(t *testing.T, since auditMark) []request {
 		}
 		var r request
 		require.NoError(t, json.Unmarshal(line, &r), "audit line %s", line)
-		if r.User.Username == operatorUser && r.counts() {
+		if r.User.Username == operatorUser && r.counts() && slices.Contains([]string{"", operatorNamespace, namespace}, r.Object.Namespace) {
 			found = append(found, r)
 		}
 	}

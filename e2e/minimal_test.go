@@ -23,7 +23,7 @@ func TestMinimalCluster(t *testing.T) {
 		t.Logf("SQL answered %.1fs after kubectl apply began", time.Since(applied).Seconds())
 	})
 	k.step(t, c.namespace, "runs", c.testRuns)
-	requests := operatorRequests(t, mark)
+	requests := operatorRequests(t, mark, c.namespace)
 	require.NotEmpty(t, requests, "of the user %s in %s", operatorUser, auditLog)
 	t.Logf("the operator sent %d requests until then", len(requests))
 	for _, part := range []struct {
