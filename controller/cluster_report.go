@@ -163,7 +163,7 @@ func (p *clusterPass) announce(word string, failure error, verdicts []verdict) {
 		p.events.note(p.pg, "Create", "cluster creation started")
 	}
 	if word == apiv1.ClusterStatusRunning && before != word {
-		p.events.note(p.pg, "Running", "cluster runs with every member")
+		p.events.note(p.pg, "Running", runningNote(p.wantedReplicas()))
 	}
 	p.warn()
 	if failure == nil {
@@ -177,6 +177,13 @@ func (p *clusterPass) announce(word string, failure error, verdicts []verdict) {
 			p.events.warn(p.pg, failureReason(word), v.message)
 		}
 	}
+}
+
+func runningNote(members int) string {
+	if members == 0 {
+		return "cluster is scaled to zero"
+	}
+	return "cluster runs with every member"
 }
 
 // failureReason is the reason of the event for a failure: what the operator was doing.
