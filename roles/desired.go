@@ -15,6 +15,9 @@ import (
 type Extra struct {
 	Infrastructure []InfrastructureRole
 	Members        []TeamMember
+
+	// Streams is true where the kind of event streams is installed. Without it spec.streams is but a role.
+	Streams bool
 }
 
 // InfrastructureRole is a role that a Secret and perhaps a ConfigMap describe.
@@ -44,7 +47,10 @@ type TeamMember struct {
 // Desired computes what manifest and configuration ask for. What is wrong with one part stands in
 // Set.Problems and takes nothing away from the others.
 func Desired(m *apiv1.Postgresql, c config.Config, x Extra) Set {
-	d := &desired{manifest: m, config: c, roles: map[string]Role{}, databases: map[string]Database{}}
+	d := &desired{
+		manifest: m, config: c,
+		roles: map[string]Role{}, databases: map[string]Database{}, publications: map[string]Publication{},
+	}
 	d.addSystemRoles()
 	d.addInfrastructureRoles(x.Infrastructure)
 	prepared := d.preparedDatabases()
@@ -55,7 +61,12 @@ func Desired(m *apiv1.Postgresql, c config.Config, x Extra) Set {
 	d.addOwnerRoles()
 	d.addDatabases()
 	d.addPreparedDatabases(prepared)
-	return d.set()
+	if x.Streams {
+		d.addPublications()
+	}
+	set := d.set()
+	set.Streams = x.Streams
+	return set
 }
 
 // Skip says why no SQL may run for a cluster, empty when it may: databases are not to be touched, there is
@@ -81,12 +92,13 @@ func Skip(m *apiv1.Postgresql, c config.Config, instances int32) string {
 
 // desired collects a Set.
 type desired struct {
-	manifest  *apiv1.Postgresql
-	config    config.Config
-	roles     map[string]Role
-	databases map[string]Database
-	lookup    *Lookup
-	problems  []Problem
+	manifest     *apiv1.Postgresql
+	config       config.Config
+	roles        map[string]Role
+	databases    map[string]Database
+	publications map[string]Publication // by database and name
+	lookup       *Lookup
+	problems     []Problem
 }
 
 func (d *desired) set() Set {
@@ -102,6 +114,9 @@ func (d *desired) set() Set {
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.databases)) {
 		set.Databases = append(set.Databases, d.databases[name])
+	}
+	for _, key := range slices.Sorted(maps.Keys(d.publications)) {
+		set.Publications = append(set.Publications, d.publications[key])
 	}
 	return set
 }

@@ -42,7 +42,7 @@ func (d *differ) contents() {
 		wanted[database.Name] = database
 	}
 	all := slices.Collect(maps.Keys(wanted))
-	if d.want.Lookup != nil {
+	if d.want.Lookup != nil || d.want.Streams {
 		for name := range d.have.Databases {
 			if _, ok := wanted[name]; !ok {
 				all = append(all, name)
@@ -50,6 +50,7 @@ func (d *differ) contents() {
 		}
 	}
 	slices.Sort(all)
+	d.closedDatabases(all)
 	for _, name := range all {
 		have, ok := d.contentsOf(name, wanted[name])
 		if !ok {
@@ -58,6 +59,7 @@ func (d *differ) contents() {
 		d.schemas(wanted[name], have)
 		d.extensions(wanted[name], have)
 		d.lookup(name, have)
+		d.publicationsIn(name, have)
 	}
 }
 

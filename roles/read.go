@@ -25,7 +25,7 @@ func Read(ctx context.Context, server Connector, want Set) (State, []Problem, er
 	var problems []Problem
 	for _, name := range slices.Sorted(maps.Keys(state.Databases)) {
 		actual := state.Databases[name]
-		query, ok := contentsToRead(want, name)
+		query, ok := contentsToRead(want, state, name)
 		if !ok || !actual.AllowsConnections {
 			continue
 		}
@@ -88,6 +88,9 @@ func rolesToRead(want Set) []string {
 			names[group] = true
 		}
 	}
+	if want.Streams {
+		names[streamRole] = true // it tells whether there ever were streams
+	}
 	delete(names, "")
 	return slices.Sorted(maps.Keys(names))
 }
@@ -148,16 +151,19 @@ func decodeRole(row []byte) (string, ActualRole, error) {
 type contentsArgs struct {
 	schemas, extensions, creators []string
 	lookupSchema                  string
+	publications                  bool
 }
 
 // contentsToRead tells whether a database has to be entered, and what to read in it.
-func contentsToRead(want Set, name string) (contentsArgs, bool) {
+func contentsToRead(want Set, state State, name string) (contentsArgs, bool) {
 	args := contentsArgs{schemas: []string{}, extensions: []string{}, creators: []string{}}
 	if want.Lookup != nil {
 		args.lookupSchema = want.Lookup.Schema
 		args.schemas = append(args.schemas, want.Lookup.Schema)
 	}
-	needed := want.Lookup != nil
+	_, streamed := state.Roles[streamRole]
+	args.publications = want.Streams && (streamed || len(want.Publications) > 0)
+	needed := want.Lookup != nil || args.publications
 	for _, database := range want.Databases {
 		if database.Name != name {
 			continue
@@ -189,6 +195,13 @@ func readContents(ctx context.Context, server Connector, database string, args c
 		contents, err = decodeContents(row)
 		return err
 	}, pq.Array(args.schemas), pq.Array(args.extensions), pq.Array(args.creators), args.lookupSchema)
+	if err != nil || !args.publications {
+		return contents, err
+	}
+	err = eachRow(ctx, db, publicationsQuery, func(row []byte) error {
+		contents.Publications, err = decodePublications(row)
+		return err
+	})
 	return contents, err
 }
 

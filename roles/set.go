@@ -12,6 +12,11 @@ type Set struct {
 	// Lookup is the connection pooler's look-up function, wanted in every database; nil for none.
 	Lookup *Lookup
 
+	// Publications, sorted by database and name. Streams is true where event streams are served: then
+	// publications of streams that are not listed go.
+	Publications []Publication
+	Streams      bool
+
 	// OwnerRoles is additional_owner_roles: groups of every database owner.
 	OwnerRoles []string
 

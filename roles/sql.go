@@ -60,6 +60,17 @@ SELECT json_build_object(
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_authid o ON o.oid = p.proowner
     WHERE n.nspname = $4 AND p.proname = 'user_lookup' AND p.pronargs = 1 AND p.proargtypes[0] = 'text'::regtype))`
 
+// publicationsQuery reads, inside a database, the publications of streams that are our own.
+const publicationsQuery = `
+SELECT coalesce(json_agg(json_build_object('name', p.pubname, 'insert', p.pubinsert, 'update', p.pubupdate,
+  'delete', p.pubdelete, 'trunc', p.pubtruncate, 'tables', (
+    SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'name', c.relname, 'inherited', EXISTS (
+      SELECT FROM pg_inherits i JOIN pg_publication_rel parent ON parent.prrelid = i.inhparent
+      WHERE i.inhrelid = c.oid AND parent.prpubid = p.oid))), '[]')
+    FROM pg_publication_rel r JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE r.prpubid = p.oid))), '[]')
+FROM pg_publication p WHERE p.pubname LIKE 'fes\_%' AND pg_get_userbyid(p.pubowner) = current_user`
+
 // https://www.postgresql.org/docs/current/sql-createrole.html
 
 func createRole(name string, flags []string) string {
@@ -141,6 +152,26 @@ func grantDefault(p DefaultPrivilege) string {
 	}
 	return fmt.Sprintf("ALTER DEFAULT PRIVILEGES FOR ROLE %s%s GRANT %s ON %s TO %s",
 		ident(p.Creator), in, strings.Join(p.Privileges, ", "), classes[p.Object], ident(p.Grantee))
+}
+
+// https://www.postgresql.org/docs/current/sql-createpublication.html
+func createPublication(p Publication) string {
+	return fmt.Sprintf("CREATE PUBLICATION %s FOR TABLE %s WITH (publish = %s)", ident(p.Name), tableList(p.Tables), literal(published))
+}
+func setPublicationTables(p Publication) string {
+	return fmt.Sprintf("ALTER PUBLICATION %s SET TABLE %s", ident(p.Name), tableList(p.Tables))
+}
+func setPublicationOperations(name string) string {
+	return fmt.Sprintf("ALTER PUBLICATION %s SET (publish = %s)", ident(name), literal(published))
+}
+func dropPublication(name string) string { return "DROP PUBLICATION IF EXISTS " + ident(name) }
+
+func tableList(tables []Table) string {
+	var list []string
+	for _, table := range tables {
+		list = append(list, ident(table.Schema)+"."+ident(table.Name))
+	}
+	return strings.Join(list, ", ")
 }
 
 // lookupSource is the body of the look-up function, lookupConfig its parameters: with the rights of

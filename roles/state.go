@@ -54,6 +54,9 @@ type Contents struct {
 	Extensions map[string]ActualExtension
 	Defaults   map[defaultKey]bool
 	Lookup     *ActualLookup
+
+	// Publications of event streams, by name; nil where there were never streams.
+	Publications map[string]ActualPublication
 }
 
 // ActualSchema is a row of pg_namespace.
