@@ -62,7 +62,7 @@ func (c cluster) testPoolerServes(t *testing.T) {
 	c.awaitQuery(t, replicas, "SELECT pg_is_in_recovery()", "true")
 
 	_, err := c.queryWith(context.Background(), c.pooled("foo_user", "foo"), "not the password", "SELECT 1")
-	require.ErrorContains(t, err, "password")
+	require.ErrorContains(t, err, "authentication failed")
 	c.awaitRunning(t, 2)
 }
 
