@@ -76,7 +76,34 @@ func TestPoolersComeAndGo(t *testing.T) {
 	require.NotEqual(t, password, w.password("pooler"))
 }
 
-// The manifest and a role of the same name: its Secret is that of a user, whatever pooler there was.
+func TestPoolersCostNothingWhenIdle(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	manifest := w.minimal(clusterName)
+	setPoolers(true, true)(manifest)
+	setField(manifest, "pg-tls", "spec", "tls", "secretName")
+	setField(manifest, map[string]any{"cpu": "1000m"}, "spec", "connectionPooler", "resources", "requests")
+	w.create(manifest)
+	scheme, err := newScheme()
+	require.NoError(t, err)
+	recorded, err := client.New(w.options.REST, client.Options{Scheme: scheme})
+	require.NoError(t, err)
+	r := w.reconciler(recorded)
+	for range 2 {
+		_, err := r.Reconcile(t.Context(), w.request(clusterName))
+		require.NoError(t, err)
+	}
+	require.NotEmpty(t, w.env.Requests.Writes())
+	require.Len(t, w.poolerObjects(), 7)
+
+	w.env.Requests.Reset()
+	_, err = r.Reconcile(t.Context(), w.request(clusterName))
+	require.NoError(t, err)
+	require.NotEmpty(t, w.env.Requests.All())
+	require.Empty(t, w.env.Requests.Writes())
+}
+
+// A user of the manifest may be called like the poolers' role; its Secret is then a user's, and stays.
 func TestUserWithTheNameOfThePoolersRoleKeepsItsSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
