@@ -42,13 +42,20 @@ func cacheOptions(c config.Config, namespaces []string) (cache.Options, error) {
 	}
 	byObject[newObject(configMapKind)] = cache.ByObject{Label: ofClusters, Transform: metadataOnly}
 	options := cache.Options{ByObject: byObject, DefaultTransform: apply.Strip(names.ManagerCluster, names.ManagerLegacy)}
-	if namespaces != nil {
-		options.DefaultNamespaces = map[string]cache.Config{}
-		for _, ns := range namespaces {
-			options.DefaultNamespaces[ns] = cache.Config{}
-		}
-	}
+	options.DefaultNamespaces = namespacesOf(namespaces)
 	return options, nil
+}
+
+// namespacesOf restricts a cache to namespaces; nil is all of them.
+func namespacesOf(namespaces []string) map[string]cache.Config {
+	if namespaces == nil {
+		return nil
+	}
+	restricted := map[string]cache.Config{}
+	for _, ns := range namespaces {
+		restricted[ns] = cache.Config{}
+	}
+	return restricted
 }
 
 // roleBindingName is the name in the configured definition, or that of the pod service account.

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	apiv1 "postgres-operator/api/v1"
 	"postgres-operator/apply"
@@ -65,6 +66,9 @@ func (r *cluster) setup(mgr manager.Manager, changes <-chan event.GenericEvent) 
 	}
 	for _, k := range namespaceKinds() {
 		b = b.Watches(newObject(k.GroupVersionKind), byNamespace(r.client))
+	}
+	if r.streams != nil {
+		b = b.WatchesRawSource(source.Channel(r.streams.changed, byLabel(c.ClusterNameLabel)))
 	}
 	return b.Complete(r)
 }
@@ -176,12 +180,16 @@ func (r *cluster) reportDeletion(ctx context.Context, pg *apiv1.Postgresql, v ve
 }
 
 func (r *cluster) leftOf(ctx context.Context, c config.Config, key types.NamespacedName) (left, error) {
+	streams, installed, err := r.streams.of(ctx, key)
+	if err != nil {
+		return left{}, err
+	}
 	objects, err := observeObjects(ctx, r.client, c, key)
 	if err != nil {
 		return left{}, err
 	}
 	pods, err := observePods(ctx, r.client, c, key)
-	return left{objects: objects, pods: pods}, err
+	return left{objects: append(objects, streams...), pods: pods, streams: installed}, err
 }
 
 // deletionProtected says why a cluster may not be deleted yet; empty means that it may. The

@@ -101,6 +101,7 @@ func (p *clusterPass) keepFinalizer(ctx context.Context) error {
 }
 
 func (p *clusterPass) observe(ctx context.Context) error {
+	p.streams.wait(ctx, p.pg)
 	observed, err := p.leftOf(ctx, p.config, p.key())
 	p.observed = observed
 	p.generation = p.pg.Status.StatefulSetGeneration
@@ -178,6 +179,8 @@ func (p *clusterPass) render(ctx context.Context) error {
 	if live := p.statefulSet(); live != nil {
 		observed.StatefulSetExists, observed.Replicas = true, int32(replicasOf(live))
 	}
+	observed.StreamsMissing, observed.StreamsPending = !p.observed.streams, streamsPending(p.config, p.pg)
+	observed.Streams = streamNames(p.observed.objects)
 	if err := p.podEnvironment(ctx, &observed); err != nil {
 		return err
 	}

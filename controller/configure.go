@@ -57,7 +57,9 @@ func (p *rolloutPass) configure(ctx context.Context) (time.Duration, error) {
 		}
 		return lookAgain, p.writeConfigured(ctx, earlier, v)
 	}
-	desired := render.DynamicConfiguration(render.Input{Manifest: p.pg, Config: p.config})
+	desired := render.DynamicConfiguration(render.Input{Manifest: p.pg, Config: p.config, Observed: render.Observed{
+		StreamsMissing: p.streams.reader(ctx) == nil, StreamsPending: streamsPending(p.config, p.pg),
+	}})
 	keys := patroni.Keys(desired)
 	patch := patroni.ConfigDiff(live, patroni.Target(live, desired, earlier))
 	if patch == nil {

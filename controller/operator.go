@@ -179,9 +179,11 @@ func setup(mgr manager.Manager, o Options, settings *settings, rebuild context.C
 	if err := mgr.Add(references); err != nil {
 		return fmt.Errorf("watch what the configuration refers to: %w", err)
 	}
+	namespaces := settings.get().WatchedNamespaces(o.Source.OperatorNamespace)
 	shared := shared{
 		client: mgr.GetClient(), live: mgr.GetAPIReader(), references: references,
-		namespaces: settings.get().WatchedNamespaces(o.Source.OperatorNamespace),
+		streams:    newStreams(mgr, references, settings.get(), namespaces),
+		namespaces: namespaces,
 		settings:   settings, events: recorder, controllerID: o.ControllerID, now: time.Now,
 	}
 	clusters, err := newCluster(shared)
@@ -218,6 +220,7 @@ type shared struct {
 	client       client.Client // reads from the caches, writes to the API server
 	live         client.Reader // reads from the API server
 	references   *references
+	streams      *streams
 	namespaces   []string // that are watched; nil for all
 	settings     *settings
 	events       events

@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"postgres-operator/names"
 )
 
 // right is one verb on one resource, as group/resource:verb, with the names it is restricted to.
@@ -84,6 +86,8 @@ func needed(t *testing.T) map[string]string {
 	add("apiextensions.k8s.io", "customresourcedefinitions", "create", "registration; cannot be restricted by name")
 	add("apiextensions.k8s.io", "customresourcedefinitions", "get patch", "registration",
 		"operatorconfigurations.acid.zalan.do", "postgresqls.acid.zalan.do", "postgresteams.acid.zalan.do")
+	add("apiextensions.k8s.io", "customresourcedefinitions", "get list watch", "whether event streams are installed", names.StreamDefinition)
+	kind(streamKind, "list watch create patch delete", "event streams")
 	add("rbac.authorization.k8s.io", "clusterroles", "bind", "the binding of the pod service account", "postgres-pod")
 	add("events.k8s.io", "events", "create patch", "events")
 	add("coordination.k8s.io", "leases", "get create update", "leader election")

@@ -27,7 +27,12 @@ type references struct {
 	running context.Context // of the manager; set before started is closed
 
 	mu      sync.Mutex
-	watched map[reference]cache.Cache
+	watched map[reference]watched
+}
+
+type watched struct {
+	cache.Cache
+	informer cache.Informer
 }
 
 type reference struct {
@@ -36,7 +41,7 @@ type reference struct {
 }
 
 func newReferences(mgr manager.Manager, changed chan<- event.GenericEvent) *references {
-	return &references{mgr: mgr, changed: changed, started: make(chan struct{}), watched: map[reference]cache.Cache{}}
+	return &references{mgr: mgr, changed: changed, started: make(chan struct{}), watched: map[reference]watched{}}
 }
 
 // Start implements manager.Runnable.
@@ -52,7 +57,7 @@ func (r *references) get(ctx context.Context, gvk schema.GroupVersionKind, key t
 	select {
 	case <-r.started:
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, fmt.Errorf("read %s %s: %w", gvk.Kind, key, ctx.Err())
 	}
 	c, err := r.watch(reference{gvk, key})
 	if err != nil {
@@ -61,8 +66,28 @@ func (r *references) get(ctx context.Context, gvk schema.GroupVersionKind, key t
 	if !c.WaitForCacheSync(ctx) {
 		return nil, fmt.Errorf("read %s %s: %w", gvk.Kind, key, ctx.Err())
 	}
+	return c.read(ctx, gvk, key)
+}
+
+// peek is get without waiting: known is false until the watch has told whether the object exists. Then
+// every cluster comes into the queues, if it does.
+func (r *references) peek(ctx context.Context, gvk schema.GroupVersionKind, key types.NamespacedName) (o *unstructured.Unstructured, known bool) {
+	select {
+	case <-r.started:
+	default:
+		return nil, false
+	}
+	c, err := r.watch(reference{gvk, key})
+	if err != nil || !c.informer.HasSynced() {
+		return nil, false
+	}
+	o, err = c.read(ctx, gvk, key)
+	return o, err == nil
+}
+
+func (w watched) read(ctx context.Context, gvk schema.GroupVersionKind, key types.NamespacedName) (*unstructured.Unstructured, error) {
 	found := newObject(gvk)
-	err = c.Get(ctx, key, found)
+	err := w.Get(ctx, key, found)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
@@ -73,42 +98,50 @@ func (r *references) get(ctx context.Context, gvk schema.GroupVersionKind, key t
 }
 
 // watch returns the cache of one object and starts it if there is none yet.
-func (r *references) watch(ref reference) (cache.Cache, error) {
+func (r *references) watch(ref reference) (watched, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if c, ok := r.watched[ref]; ok {
-		return c, nil
+	if w, ok := r.watched[ref]; ok {
+		return w, nil
 	}
-	c, err := cache.New(r.mgr.GetConfig(), cache.Options{
-		HTTPClient: r.mgr.GetHTTPClient(), Scheme: r.mgr.GetScheme(), Mapper: r.mgr.GetRESTMapper(),
-		DefaultNamespaces: map[string]cache.Config{ref.Namespace: {FieldSelector: fields.OneTermEqualSelector("metadata.name", ref.Name)}},
-		DefaultTransform:  keysOfSecrets,
-	})
+	options := cache.Options{
+		HTTPClient: r.mgr.GetHTTPClient(), Scheme: r.mgr.GetScheme(), Mapper: r.mgr.GetRESTMapper(), DefaultTransform: keysOfSecrets,
+	}
+	only := fields.OneTermEqualSelector("metadata.name", ref.Name)
+	if ref.Namespace == "" {
+		options.DefaultFieldSelector = only
+	} else {
+		options.DefaultNamespaces = map[string]cache.Config{ref.Namespace: {FieldSelector: only}}
+	}
+	c, err := cache.New(r.mgr.GetConfig(), options)
 	if err != nil {
-		return nil, err
+		return watched{}, err
 	}
 	informer, err := c.GetInformer(r.running, newObject(ref.GroupVersionKind), cache.BlockUntilSynced(false))
 	if err != nil {
-		return nil, err
+		return watched{}, err
 	}
 	if _, err := informer.AddEventHandler(r.announce()); err != nil {
-		return nil, err
+		return watched{}, err
 	}
 	go func() { _ = c.Start(r.running) }() // ends with the manager, whose error counts
-	r.watched[ref] = c
-	return c, nil
+	r.watched[ref] = watched{c, informer}
+	return r.watched[ref], nil
 }
 
-// announce brings every cluster into the queues when a watched object changes.
+// tell brings every cluster into the queues.
+func (r *references) tell(about *unstructured.Unstructured) {
+	select {
+	case r.changed <- event.GenericEvent{Object: about}:
+	default: // the one that waits says the same
+	}
+}
+
+// announce tells of every change of a watched object.
 func (r *references) announce() toolscache.ResourceEventHandler {
 	tell := func(obj any) {
-		o, ok := obj.(*unstructured.Unstructured)
-		if !ok {
-			return
-		}
-		select {
-		case r.changed <- event.GenericEvent{Object: o}:
-		default: // the one that waits says the same
+		if o, ok := obj.(*unstructured.Unstructured); ok {
+			r.tell(o)
 		}
 	}
 	return toolscache.ResourceEventHandlerFuncs{

@@ -131,7 +131,8 @@ func (p *rolesPass) run(ctx context.Context) (*verdict, error) {
 		v := unknown(apiv1.ConditionRolesSynced, "NoPrimary", "no member is primary")
 		return &v, nil // its pod brings it back
 	}
-	set := roles.Desired(p.pg, p.config, roles.Extra{})
+	p.streams.wait(ctx, p.pg)
+	set := roles.Desired(p.pg, p.config, roles.Extra{Streams: p.streams.reader(ctx) != nil})
 	passwords, err := p.passwords(ctx, set)
 	if err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ import (
 // teardown deletes what belongs to a cluster whose manifest is gone or going, as far as the
 // configuration allows. It is level-based: each call looks at what is left and does the next thing.
 //
-//  1. what makes pods: StatefulSet, poolers, backup job
+//  1. what makes pods or works with them: StatefulSet, poolers, backup job, event streams
 //  2. once the pods are gone: everything else. Patroni's own objects only now, because a member
 //     that is still alive writes them again; left over, their `initialize` key would make the next
 //     cluster of this name wait for a leader for ever.
@@ -37,6 +37,7 @@ type teardown struct {
 type left struct {
 	objects []*unstructured.Unstructured
 	pods    []corev1.Pod
+	streams bool // event streams are installed, and those of the cluster among the objects
 }
 
 func madeByUs(o client.Object) bool { return writtenBy(o, names.ManagerCluster) }
@@ -67,7 +68,7 @@ func (t teardown) next(ctx context.Context, l left) (done bool, err error) {
 	for _, o := range l.objects {
 		switch {
 		case !t.deletable(o):
-		case makesPods(o):
+		case makesPods(o), o.GetKind() == streamKind.Kind:
 			first = append(first, o)
 		case o.GetKind() == serviceKind.Kind && o.GetName() == names.Service(t.key.Name, names.RoleMaster):
 			last = append(last, o)

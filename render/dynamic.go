@@ -11,7 +11,7 @@ const standbyRestore = `envdir "/run/etc/wal-e.d/env-standby" /scripts/restore_c
 // DynamicConfiguration is what a manifest has to say in Patroni's dynamic
 // configuration while the cluster runs, in the form of its JSON; nil removes a
 // key. Keys that are not in it belong to others. Of the input it reads
-// manifest, configuration and what was observed.
+// manifest, its status, configuration, and what was observed of streams.
 //
 // It is what SPILO_CONFIGURATION holds under bootstrap.dcs, which counts only
 // when a cluster is made, and what is not known or needed before.
@@ -33,9 +33,7 @@ func DynamicConfiguration(in Input) map[string]any {
 			dynamic[key] = nil // what the manifest does not ask for is off
 		}
 	}
-	if len(p.spec.Streams) > 0 && !in.Observed.StreamsMissing {
-		p.addStreams(dynamic)
-	}
+	p.addStreams(dynamic)
 	if p.spec.StandbyCluster != nil {
 		dynamic["standby_cluster"] = p.standbyCluster()
 	}
@@ -45,16 +43,18 @@ func DynamicConfiguration(in Input) map[string]any {
 // addStreams asks for what logical replication needs. Slots of the manifest
 // win over those of streams.
 func (p *policy) addStreams(dynamic map[string]any) {
-	slots := map[string]any{}
-	for name, slot := range p.streamSlots() {
-		slots[name] = slot
+	slots := p.streamSlots()
+	if len(slots) == 0 && (len(p.spec.Streams) == 0 || p.in.Observed.StreamsMissing) {
+		return
 	}
+	parameters := p.parameters(func(name string) bool { return !LocalParameter(name) })
+	dynamic["postgresql"] = map[string]any{"parameters": overlaid(parameters, map[string]string{"wal_level": "logical"})}
 	for name, slot := range p.spec.Patroni.Slots {
 		slots[name] = slot
 	}
-	dynamic["slots"] = slots
-	parameters := p.parameters(func(name string) bool { return !LocalParameter(name) })
-	dynamic["postgresql"] = map[string]any{"parameters": overlaid(parameters, map[string]string{"wal_level": "logical"})}
+	if len(slots) > 0 {
+		dynamic["slots"] = slots
+	}
 }
 
 // standbyCluster is the primary that the cluster follows. Without the section

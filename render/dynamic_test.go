@@ -2,6 +2,8 @@ package render_test
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -38,4 +40,21 @@ func TestDynamicConfigurationIsExact(t *testing.T) {
 	in := inputOf(t, "base")
 	in.Manifest.Spec.Patroni.MaximumLagOnFailover = 123456789012345
 	require.Equal(t, int64(123456789012345), render.DynamicConfiguration(in)["maximum_lag_on_failover"])
+}
+
+// TestStreamSlotsAreKept: what a slot has not delivered is lost with it, so it goes with its stream alone.
+func TestStreamSlotsAreKept(t *testing.T) {
+	slots := func(missing, pending bool, before ...string) []string {
+		in := inputOf(t, "stream-groups")
+		in.Observed = render.Observed{StreamsMissing: missing, StreamsPending: pending}
+		in.Manifest.Status.PatroniConfiguration = before
+		found, _ := render.DynamicConfiguration(in)["slots"].(map[string]any)
+		return slices.Sorted(maps.Keys(found))
+	}
+	all := []string{"fes_bar_app_1", "fes_foo_app_1", "fes_foo_app_2"}
+	require.Equal(t, all, slots(false, false))
+	require.Empty(t, slots(true, false))
+	require.Empty(t, slots(false, true))
+	require.Equal(t, all[1:2], slots(true, false, "slots/fes_foo_app_1", "slots/fes_gone_app_1", "ttl"))
+	require.Equal(t, all[1:2], slots(false, true, "slots/fes_foo_app_1"))
 }

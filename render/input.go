@@ -61,9 +61,12 @@ type Observed struct {
 	// pod_environment_secret names; nil when there is none.
 	PodEnvironmentSecret []string
 
-	// StreamsMissing: the kind of event streams is not installed. Streams holds
-	// the names of those that exist, by application id.
+	// StreamsMissing: the kind of event streams is not installed, as far as is
+	// known. StreamsPending: it is not known that the database has what new
+	// streams read from. Streams holds the names of those that exist, by
+	// application id; they stay.
 	StreamsMissing bool
+	StreamsPending bool
 	Streams        map[string]string
 
 	// BackupEnvironmentSecret holds the keys of the Secret that the option

@@ -64,6 +64,9 @@ func (p *policy) streams() map[string]StreamView {
 		}
 	}
 	for _, stream := range p.usableStreams() {
+		if p.in.Observed.StreamsPending && p.in.Observed.Streams[stream.ApplicationID] == "" {
+			continue
+		}
 		view, known := views[stream.ApplicationID]
 		if !known {
 			view = StreamView{
@@ -171,12 +174,17 @@ func (p *policy) streamResources(application string) map[string]string {
 	return largest
 }
 
-// streamSlots are the replication slots that streams read from.
-func (p *policy) streamSlots() map[string]map[string]string {
-	slots := map[string]map[string]string{}
+// streamSlots are the replication slots that streams read from. A new one
+// waits until somebody can read it, because the server keeps all WAL for it
+// from then on; one that was there stays while its stream does, because what a
+// dropped one has not delivered is lost.
+func (p *policy) streamSlots() map[string]any {
+	wait := p.in.Observed.StreamsMissing || p.in.Observed.StreamsPending
+	slots := map[string]any{}
 	for _, stream := range p.usableStreams() {
-		slots[names.StreamSlot(stream.Database, stream.ApplicationID)] = map[string]string{
-			"type": "logical", "database": stream.Database, "plugin": "pgoutput",
+		name := names.StreamSlot(stream.Database, stream.ApplicationID)
+		if !wait || slices.Contains(p.manifest.Status.PatroniConfiguration, "slots/"+name) {
+			slots[name] = map[string]string{"type": "logical", "database": stream.Database, "plugin": "pgoutput"}
 		}
 	}
 	return slots
