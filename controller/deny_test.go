@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	admissionv1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -17,27 +17,27 @@ import (
 const denied = "not in this test"
 
 // deny makes the API server refuse an operation on one object, until allow or the end of the test.
-func (w *world) deny(gvk schema.GroupVersionKind, name string, operation admissionv1.OperationType) {
+func (w *world) deny(gvk schema.GroupVersionKind, name string, operation admissionregistrationv1.OperationType) {
 	w.Helper()
-	rule := admissionv1.NamedRuleWithOperations{RuleWithOperations: admissionv1.RuleWithOperations{
-		Operations: []admissionv1.OperationType{operation},
-		Rule:       admissionv1.Rule{APIGroups: []string{"*"}, APIVersions: []string{"*"}, Resources: []string{strings.ToLower(gvk.Kind) + "s"}},
+	rule := admissionregistrationv1.NamedRuleWithOperations{RuleWithOperations: admissionregistrationv1.RuleWithOperations{
+		Operations: []admissionregistrationv1.OperationType{operation},
+		Rule:       admissionregistrationv1.Rule{APIGroups: []string{"*"}, APIVersions: []string{"*"}, Resources: []string{strings.ToLower(gvk.Kind) + "s"}},
 	}}
-	policy := &admissionv1.ValidatingAdmissionPolicy{
+	policy := &admissionregistrationv1.ValidatingAdmissionPolicy{
 		ObjectMeta: w.policyMeta(gvk, name),
-		Spec: admissionv1.ValidatingAdmissionPolicySpec{
-			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{rule}},
-			Validations: []admissionv1.Validation{{
+		Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
+			MatchConstraints: &admissionregistrationv1.MatchResources{ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{rule}},
+			Validations: []admissionregistrationv1.Validation{{
 				Expression: `request.namespace != "` + w.namespace + `" || request.name != "` + name + `"`,
 				Message:    denied,
 			}},
 		},
 	}
 	w.create(policy)
-	w.create(&admissionv1.ValidatingAdmissionPolicyBinding{
+	w.create(&admissionregistrationv1.ValidatingAdmissionPolicyBinding{
 		ObjectMeta: w.policyMeta(gvk, name),
-		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
-			PolicyName: policy.Name, ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
+		Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{
+			PolicyName: policy.Name, ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny},
 		},
 	})
 	w.Cleanup(func() { w.allow(gvk, name) })
@@ -51,15 +51,15 @@ func (w *world) policyMeta(gvk schema.GroupVersionKind, name string) metav1.Obje
 }
 
 // attempt tries an operation in a dry run.
-func (w *world) attempt(gvk schema.GroupVersionKind, name string, operation admissionv1.OperationType) error {
+func (w *world) attempt(gvk schema.GroupVersionKind, name string, operation admissionregistrationv1.OperationType) error {
 	o := newObject(gvk)
 	o.SetNamespace(w.namespace)
 	o.SetName(name)
 	switch operation {
-	case admissionv1.Update:
+	case admissionregistrationv1.Update:
 		patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"attempt":"1"}}}`))
 		return w.client.Patch(w.Context(), o, patch, client.DryRunAll)
-	case admissionv1.Delete:
+	case admissionregistrationv1.Delete:
 		return w.client.Delete(w.Context(), o, client.DryRunAll)
 	}
 	switch gvk {
@@ -78,8 +78,8 @@ func (w *world) allow(gvk schema.GroupVersionKind, name string) {
 	w.Helper()
 	ctx := context.WithoutCancel(w.Context())
 	for _, o := range []client.Object{
-		&admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: w.policyMeta(gvk, name)},
-		&admissionv1.ValidatingAdmissionPolicy{ObjectMeta: w.policyMeta(gvk, name)},
+		&admissionregistrationv1.ValidatingAdmissionPolicyBinding{ObjectMeta: w.policyMeta(gvk, name)},
+		&admissionregistrationv1.ValidatingAdmissionPolicy{ObjectMeta: w.policyMeta(gvk, name)},
 	} {
 		require.NoError(w, client.IgnoreNotFound(w.client.Delete(ctx, o)))
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	admissionv1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -148,7 +148,7 @@ func TestClusterThatCannotBeAppliedHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "workers", "1")
 	w.playKubernetes()
-	w.deny(statefulSetKind, "acid-bad", admissionv1.Create)
+	w.deny(statefulSetKind, "acid-bad", admissionregistrationv1.Create)
 	w.start()
 	w.create(w.minimal("acid-bad"))
 	pg := w.reaches("acid-bad", apiv1.ClusterStatusCreateFailed)

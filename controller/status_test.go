@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	admissionv1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -32,7 +32,7 @@ func TestWordsOfALife(t *testing.T) {
 	}
 	w.start()
 
-	w.deny(statefulSetKind, clusterName, admissionv1.Create)
+	w.deny(statefulSetKind, clusterName, admissionregistrationv1.Create)
 	w.create(w.minimal(clusterName))
 	w.reaches(clusterName, apiv1.ClusterStatusCreateFailed)
 	w.allow(statefulSetKind, clusterName)
@@ -43,14 +43,14 @@ func TestWordsOfALife(t *testing.T) {
 	w.reaches(clusterName, apiv1.ClusterStatusRunning)
 	said("Updating", "Running")
 
-	w.deny(statefulSetKind, clusterName, admissionv1.Update)
+	w.deny(statefulSetKind, clusterName, admissionregistrationv1.Update)
 	w.change(clusterName, setReplicas(2))
 	w.reaches(clusterName, apiv1.ClusterStatusUpdateFailed)
 	w.allow(statefulSetKind, clusterName)
 	w.reaches(clusterName, apiv1.ClusterStatusRunning)
 	said("UpdateFailed", "Updating", "Running")
 
-	w.deny(serviceKind, clusterName, admissionv1.Create)
+	w.deny(serviceKind, clusterName, admissionregistrationv1.Create)
 	w.delete(serviceKind, clusterName)
 	w.reaches(clusterName, apiv1.ClusterStatusSyncFailed)
 	w.allow(serviceKind, clusterName)
@@ -171,7 +171,7 @@ func TestDeletionThatFailsIsSaidOnce(t *testing.T) {
 	w.playKubernetes()
 	w.start()
 	w.runningCluster(clusterName)
-	w.deny(statefulSetKind, clusterName, admissionv1.Delete)
+	w.deny(statefulSetKind, clusterName, admissionregistrationv1.Delete)
 	w.delete(postgresqlKind, clusterName)
 	var pg *apiv1.Postgresql
 	w.eventually(func(c *assert.CollectT) {
