@@ -82,7 +82,7 @@ func ownsAnnotation(fields metav1.FieldsV1, key string) bool {
 			Annotations map[string]any `json:"f:annotations"`
 		} `json:"f:metadata"`
 	}
-	if json.Unmarshal(fields.Raw, &set) != nil {
+	if json.Unmarshal(fields.GetRawBytes(), &set) != nil {
 		return false // no such field, as far as we can tell
 	}
 	_, found := set.Metadata.Annotations["f:"+key]
