@@ -1,12 +1,17 @@
 package controller
 
 import (
+	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	kclient "k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	kevents "k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -19,6 +24,20 @@ const maxEventNote = 1024
 type events struct {
 	recorder kevents.EventRecorder
 	said     *lastWords
+}
+
+// startEvents sends events to the API server until the context ends.
+func startEvents(ctx context.Context, server *rest.Config, scheme *runtime.Scheme) (events, error) {
+	clients, err := kclient.NewForConfig(server)
+	if err != nil {
+		return events{}, fmt.Errorf("write events: %w", err)
+	}
+	broadcaster := kevents.NewBroadcaster(&kevents.EventSinkImpl{Interface: clients.EventsV1()})
+	if err := broadcaster.StartRecordingToSinkWithContext(ctx); err != nil {
+		return events{}, fmt.Errorf("write events: %w", err)
+	}
+	context.AfterFunc(ctx, broadcaster.Shutdown)
+	return newEvents(broadcaster.NewRecorder(scheme, eventSource)), nil
 }
 
 func newEvents(recorder kevents.EventRecorder) events {

@@ -45,6 +45,8 @@ type Options struct {
 
 	Log      logr.Logger
 	SetDebug func(bool) // switches debug messages on or off, as the configuration says
+
+	events events // of the process: they outlive a manager that is built anew
 }
 
 // Run serves clusters until the context ends. A change of the configuration that touches caches or
@@ -54,6 +56,9 @@ func Run(ctx context.Context, o Options) error {
 	o.REST.WarningHandler = quiet{o.Log}
 	scheme, err := newScheme()
 	if err != nil {
+		return err
+	}
+	if o.events, err = startEvents(ctx, o.REST, scheme); err != nil {
 		return err
 	}
 	direct, err := client.New(o.REST, client.Options{Scheme: scheme})
@@ -169,9 +174,8 @@ type reconciler interface {
 
 // setup adds the reconcilers, the watch of the configuration and the probes to a manager.
 func setup(mgr manager.Manager, o Options, settings *settings, rebuild context.CancelCauseFunc) error {
-	recorder := newEvents(mgr.GetEventRecorder(eventSource))
 	changes := newBroadcast()
-	watch := &configurationWatch{source: o.Source, settings: settings, events: recorder, changed: changes.in, rebuild: rebuild}
+	watch := &configurationWatch{source: o.Source, settings: settings, events: o.events, changed: changes.in, rebuild: rebuild}
 	if err := watch.setup(mgr); err != nil {
 		return err
 	}
@@ -184,7 +188,7 @@ func setup(mgr manager.Manager, o Options, settings *settings, rebuild context.C
 		client: mgr.GetClient(), live: mgr.GetAPIReader(), references: references,
 		streams:    newStreams(mgr, references, settings.get(), namespaces),
 		namespaces: namespaces,
-		settings:   settings, events: recorder, controllerID: o.ControllerID, now: time.Now,
+		settings:   settings, events: o.events, controllerID: o.ControllerID, now: time.Now,
 	}
 	clusters, err := newCluster(shared)
 	if err != nil {
