@@ -1,35 +1,31 @@
 package render
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"cuelang.org/go/cue"
-	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"cuelang.org/go/cue/ast"
 )
 
-// templateInput turns a View into plain maps and lists, as its JSON would
-// have them: this is what the fields of input.cue are called after.
-func templateInput(view View) (map[string]any, error) {
-	text, err := json.Marshal(view)
-	if err != nil {
-		return nil, fmt.Errorf("encode the view of %s/%s: %w", view.Namespace, view.Name, err)
-	}
-	input := map[string]any{}
-	if err := utiljson.Unmarshal(text, &input); err != nil {
-		return nil, fmt.Errorf("encode the view of %s/%s: %w", view.Namespace, view.Name, err)
-	}
-	return input, nil
-}
+// decoder reads values off an evaluation, whole numbers as int64. What is
+// nothing but a reference to the input is copied from there: to read a field
+// off an evaluation takes longer than to evaluate it.
+type decoder struct{ input map[string]any }
 
-// decode reads a value off an evaluation, whole numbers as int64. A null means
-// that there is no opinion about a field: it is left out.
-func decode(v cue.Value) (any, error) {
+// decode reads one value. A null means that there is no opinion about a field:
+// it is left out.
+func (d decoder) decode(v cue.Value) (any, error) {
 	switch v.Kind() {
 	case cue.StructKind:
-		return decodeStruct(v)
+		if known, ok := d.referenced(v); ok {
+			return withoutNulls(known), nil
+		}
+		return d.decodeStruct(v)
 	case cue.ListKind:
-		return decodeList(v)
+		if known, ok := d.referenced(v); ok {
+			return withoutNulls(known), nil
+		}
+		return d.decodeList(v)
 	case cue.NullKind:
 		return nil, nil
 	case cue.StringKind:
@@ -44,8 +40,8 @@ func decode(v cue.Value) (any, error) {
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
-	if d, ok := v.Default(); ok && d.Kind() != cue.BottomKind {
-		return decode(d)
+	if chosen, ok := v.Default(); ok && chosen.Kind() != cue.BottomKind {
+		return d.decode(chosen)
 	}
 	// Not a value yet, such as the type of a field that nobody has set.
 	if err := v.Validate(cue.Concrete(true)); err != nil {
@@ -54,14 +50,14 @@ func decode(v cue.Value) (any, error) {
 	return nil, &TemplateError{Field: v.Path().String(), Cause: fmt.Sprintf("no value, only %v", v)}
 }
 
-func decodeStruct(v cue.Value) (any, error) {
+func (d decoder) decodeStruct(v cue.Value) (any, error) {
 	fields, err := v.Fields()
 	if err != nil {
 		return nil, err
 	}
 	object := map[string]any{}
 	for fields.Next() {
-		value, err := decode(fields.Value())
+		value, err := d.decode(fields.Value())
 		if err != nil {
 			return nil, err
 		}
@@ -72,14 +68,14 @@ func decodeStruct(v cue.Value) (any, error) {
 	return object, nil
 }
 
-func decodeList(v cue.Value) (any, error) {
+func (d decoder) decodeList(v cue.Value) (any, error) {
 	items, err := v.List()
 	if err != nil {
 		return nil, err
 	}
 	list := []any{}
 	for items.Next() {
-		value, err := decode(items.Value())
+		value, err := d.decode(items.Value())
 		if err != nil {
 			return nil, err
 		}
@@ -88,4 +84,59 @@ func decodeList(v cue.Value) (any, error) {
 		}
 	}
 	return list, nil
+}
+
+// referenced finds the part of the input that a value stands for. There is
+// none where the value has anything of its own, such as what an overlay adds.
+func (d decoder) referenced(v cue.Value) (any, bool) {
+	source := v.Source() // nil unless one expression alone makes the value
+	if field, ok := source.(*ast.Field); ok {
+		source = field.Value
+	}
+	switch source.(type) {
+	case *ast.SelectorExpr, *ast.IndexExpr:
+	default:
+		return nil, false
+	}
+	_, path := v.ReferencePath()
+	steps := path.Selectors()
+	if len(steps) == 0 || steps[0] != inputField {
+		return nil, false
+	}
+	var at any = d.input
+	for _, step := range steps[1:] {
+		fields, ok := at.(map[string]any)
+		if !ok || step.LabelType() != cue.StringLabel {
+			return nil, false
+		}
+		if at, ok = fields[step.Unquoted()]; !ok {
+			return nil, false
+		}
+	}
+	return at, true
+}
+
+// withoutNulls copies a plain value and leaves out what is null.
+func withoutNulls(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		copied := make(map[string]any, len(value))
+		for key, item := range value {
+			if item != nil {
+				copied[key] = withoutNulls(item)
+			}
+		}
+		return copied
+	case list:
+		return withoutNulls(value.items)
+	case []any:
+		copied := make([]any, 0, len(value))
+		for _, item := range value {
+			if item != nil {
+				copied = append(copied, withoutNulls(item))
+			}
+		}
+		return copied
+	}
+	return value
 }

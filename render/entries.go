@@ -19,12 +19,25 @@ type Entry struct {
 }
 
 // MarshalJSON writes a struct.
-func (e Entries) MarshalJSON() ([]byte, error) { return json.Marshal(e.asStruct()) }
+func (e Entries) MarshalJSON() ([]byte, error) { return json.Marshal(e.ToUnstructured()) }
 
-func (e Entries) asStruct() map[string]any {
+// ToUnstructured is the same without the detour by text. The name is that of
+// the interface by which Kubernetes' converter finds it.
+func (e Entries) ToUnstructured() any {
 	object := make(map[string]any, len(e))
 	for _, entry := range e {
-		object[entry.Key] = entry.Content
+		content := make(map[string]any, len(entry.Content))
+		for field, value := range entry.Content {
+			switch value := value.(type) {
+			case Entries:
+				content[field] = value.ToUnstructured()
+			case *ResourcesView:
+				content[field] = plain(value)
+			default:
+				content[field] = value
+			}
+		}
+		object[entry.Key] = content
 	}
 	return object
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"cuelang.org/go/cue"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
@@ -24,20 +23,16 @@ type Object struct {
 // with a compiled copy of the templates. An evaluator is thrown away after
 // some renders: whatever CUE has kept in it goes with it.
 type Renderer struct {
-	sources []source
+	sources []source // as they are written
+	trusted []source // without the contract of the input, see trusting
 	idle    chan *evaluator
+
+	readsManifest bool // whether templates look at the manifest itself
 }
 
 // rendersPerEvaluator bounds what an evaluator can accumulate. Compiling costs
 // about as much as one render, so a thousandth of the time.
 const rendersPerEvaluator = 1000
-
-// evaluator is a compiled copy of the templates.
-type evaluator struct {
-	context   *cue.Context
-	templates cue.Value
-	renders   int
-}
 
 // New compiles the built-in templates together with overlays, which are
 // directories of *.cue files; Dir opens one by its path. A mistake that shows
@@ -52,29 +47,60 @@ func New(overlays ...fs.FS) (*Renderer, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Renderer{sources: sources, idle: make(chan *evaluator, runtime.GOMAXPROCS(0))}
-	r.idle <- first
+	r := &Renderer{
+		sources:       sources,
+		trusted:       trusting(sources),
+		idle:          make(chan *evaluator, runtime.GOMAXPROCS(0)),
+		readsManifest: readsManifest(sources),
+	}
+	if first, err = newEvaluator(r.trusted); err != nil {
+		r.trusted = sources // an overlay refers to the contract
+	} else {
+		r.idle <- first
+	}
 	return r, nil
 }
 
 // Render makes the objects of a cluster, in the order in which they are best
 // applied. The same View gives the same objects, always.
 func (r *Renderer) Render(view View) ([]Object, error) {
-	input, err := templateInput(view)
-	if err != nil {
-		return nil, err
-	}
 	e, err := r.evaluator()
 	if err != nil {
 		return nil, err
 	}
-	objects, err := e.render(input, newListOrder(view))
+	order := newListOrder(view)
+	objects, err := e.render(r.templateInput(view), order)
 	if err != nil {
-		return nil, err
+		return nil, r.explain(view, order, err)
 	}
 	r.release(e)
 	slices.SortFunc(objects, byID)
 	return objects, nil
+}
+
+// explain finds the best words for an error: those of the templates as they
+// are written, which name the type of what conflicts, and its place.
+func (r *Renderer) explain(view View, order listOrder, cause error) error {
+	e, err := newEvaluator(r.sources)
+	if err != nil {
+		return err
+	}
+	if _, err := e.render(plain(&view), order); err != nil {
+		return err
+	}
+	return cause
+}
+
+// templateInput turns a View into plain maps and lists, as its JSON would
+// have them: this is what the fields of input.cue are called after.
+func (r *Renderer) templateInput(view View) map[string]any {
+	if r.readsManifest {
+		return plain(&view)
+	}
+	view.Manifest = Manifest{}
+	input := plain(&view)
+	delete(input, "manifest")
+	return input
 }
 
 func (r *Renderer) evaluator() (*evaluator, error) {
@@ -82,7 +108,7 @@ func (r *Renderer) evaluator() (*evaluator, error) {
 	case e := <-r.idle:
 		return e, nil
 	default:
-		return newEvaluator(r.sources)
+		return newEvaluator(r.trusted)
 	}
 }
 
@@ -93,53 +119,6 @@ func (r *Renderer) release(e *evaluator) {
 	select {
 	case r.idle <- e:
 	default: // there are enough of them
-	}
-}
-
-// render fills in the input and reads the objects off. The input goes in as a
-// Go value: compiled text would stay in the evaluator for ever.
-func (e *evaluator) render(input map[string]any, order listOrder) ([]Object, error) {
-	e.renders++
-	encoded := e.context.Encode(input, cue.NilIsAny(false))
-	filled := e.templates.FillPath(cue.MakePath(cue.Str("input")), encoded)
-	if err := filled.Err(); err != nil {
-		return nil, templateError(err)
-	}
-	fields, err := filled.LookupPath(cue.MakePath(cue.Str("objects"))).Fields()
-	if err != nil {
-		return nil, templateError(err)
-	}
-	var objects []Object
-	for fields.Next() {
-		id := fields.Selector().Unquoted()
-		object, err := newObject(id, fields.Value())
-		if err != nil {
-			return nil, err
-		}
-		order.makeLists(object)
-		if err := checkSchema(object, fields.Value()); err != nil {
-			return nil, err
-		}
-		objects = append(objects, object)
-	}
-	return objects, nil
-}
-
-// newObject reads one object off, and checks that it is one.
-func newObject(id string, value cue.Value) (Object, error) {
-	content, err := decode(value)
-	if err != nil {
-		return Object{}, templateError(err)
-	}
-	fields, isStruct := content.(map[string]any)
-	object := Object{ID: id, Unstructured: &unstructured.Unstructured{Object: fields}}
-	if isStruct && object.GetAPIVersion() != "" && object.GetKind() != "" && object.GetName() != "" && object.GetNamespace() != "" {
-		return object, nil
-	}
-	return Object{}, &TemplateError{
-		Object:    id,
-		Cause:     "an object needs apiVersion, kind, metadata.name and metadata.namespace",
-		Positions: []string{value.Pos().String()},
 	}
 }
 

@@ -1,0 +1,98 @@
+package render
+
+import (
+	"cuelang.org/go/cue"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// evaluator is a compiled copy of the templates.
+type evaluator struct {
+	context   *cue.Context
+	templates cue.Value
+	renders   int
+}
+
+// inputField and objectsField are where the templates begin and end.
+var (
+	inputField   = cue.Str("input")
+	objectsField = cue.Str("objects")
+)
+
+// render unifies the templates with the input and reads the objects off. The
+// input goes in as a Go value: compiled text would stay in the evaluator for
+// ever.
+func (e *evaluator) render(input map[string]any, order listOrder) ([]Object, error) {
+	e.renders++
+	facts := map[string]any{inputField.Unquoted(): e.withLists(input)}
+	evaluated := e.templates.Unify(e.context.Encode(facts, cue.NilIsAny(false)))
+	if err := evaluated.Err(); err != nil {
+		return nil, templateError(err)
+	}
+	fields, err := evaluated.LookupPath(cue.MakePath(objectsField)).Fields()
+	if err != nil {
+		return nil, templateError(err)
+	}
+	var objects []Object
+	read := decoder{input: input}
+	for fields.Next() {
+		object, err := read.object(fields.Selector().Unquoted(), fields.Value())
+		if err != nil {
+			return nil, err
+		}
+		order.makeLists(object)
+		if err := checkSchema(object, fields.Value()); err != nil {
+			return nil, err
+		}
+		objects = append(objects, object)
+	}
+	return objects, nil
+}
+
+// list is a list of structs in the input.
+type list struct {
+	cue.Value
+	items []any
+}
+
+// withLists replaces lists of structs by values of CUE: encoded as Go values,
+// their items would be lost in CUE 0.17 wherever a template refers to an item
+// and adds to it.
+func (e *evaluator) withLists(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		for key, item := range value {
+			switch item.(type) {
+			case map[string]any, []any:
+				value[key] = e.withLists(item)
+			}
+		}
+	case []any:
+		items := make([]cue.Value, len(value))
+		for i, item := range value {
+			if _, isStruct := item.(map[string]any); !isStruct {
+				return value
+			}
+			items[i] = e.context.Encode(e.withLists(item), cue.NilIsAny(false))
+		}
+		return list{Value: e.context.NewList(items...), items: value}
+	}
+	return value
+}
+
+// object reads one object off, and checks that it is one.
+func (d decoder) object(id string, value cue.Value) (Object, error) {
+	content, err := d.decode(value)
+	if err != nil {
+		return Object{}, templateError(err)
+	}
+	fields, isStruct := content.(map[string]any)
+	object := Object{ID: id, Unstructured: &unstructured.Unstructured{Object: fields}}
+	if isStruct && object.GetAPIVersion() != "" && object.GetKind() != "" && object.GetName() != "" && object.GetNamespace() != "" {
+		return object, nil
+	}
+	return Object{}, &TemplateError{
+		Object:    id,
+		Cause:     "an object needs apiVersion, kind, metadata.name and metadata.namespace",
+		Positions: []string{value.Pos().String()},
+	}
+}
