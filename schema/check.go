@@ -26,7 +26,7 @@ func (p *Problem) Error() string { return p.Path + ": " + p.Message }
 func Check(obj *unstructured.Unstructured) error {
 	t, _ := TypeOf(obj.GroupVersionKind())
 	var c checker
-	c.value(nil, t, obj.Object)
+	c.value(t, obj.Object)
 	slices.SortFunc(c.problems, func(a, b *Problem) int {
 		return strings.Compare(a.Path+a.Message, b.Path+b.Message)
 	})
@@ -37,97 +37,163 @@ func Check(obj *unstructured.Unstructured) error {
 	return errors.Join(errs...)
 }
 
-type checker struct{ problems []*Problem }
-
-func (c *checker) add(p Path, format string, args ...any) {
-	c.problems = append(c.problems, &Problem{p.String(), fmt.Sprintf(format, args...)})
+// checker walks along an object. The path is put into words only where there
+// is a problem: there mostly is none.
+type checker struct {
+	problems []*Problem
+	steps    []step
 }
 
-func (c *checker) value(p Path, t Type, v any) {
+// step is one entry of the path to the value being looked at: a field, or an
+// item by its keys, or by its index where it has none.
+type step struct {
+	field string
+	item  bool
+	keys  []any
+	index int
+}
+
+func (c *checker) enter(s step) { c.steps = append(c.steps, s) }
+
+func (c *checker) leave() { c.steps = c.steps[:len(c.steps)-1] }
+
+func (c *checker) path() Path {
+	var p Path
+	for _, s := range c.steps {
+		switch {
+		case !s.item:
+			p = p.Field(s.field)
+		case s.keys != nil:
+			p = p.Item(s.keys...)
+		default:
+			p = p.Index(s.index)
+		}
+	}
+	return p
+}
+
+func (c *checker) add(format string, args ...any) {
+	c.problems = append(c.problems, &Problem{c.path().String(), fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) value(t Type, v any) {
 	switch v := v.(type) {
 	case nil: // Null means absent.
 	case map[string]any:
 		if t.node == nil || t.node.atom.Map == nil {
-			c.add(p, "expected %s, got a map", t.expects())
+			c.add("expected %s, got a map", t.expects())
 			return
 		}
-		c.fields(p, t, v)
+		c.fields(t, v)
 	case []any:
 		if t.node == nil || t.node.atom.List == nil {
-			c.add(p, "expected %s, got a list", t.expects())
+			c.add("expected %s, got a list", t.expects())
 			return
 		}
-		c.items(p, t, v)
+		c.items(t, v)
 	default:
-		c.scalar(p, t, v)
+		c.scalar(t, v)
 	}
 }
 
-func (c *checker) fields(p Path, t Type, m map[string]any) {
+func (c *checker) fields(t Type, m map[string]any) {
 	for key, v := range m {
-		field, declared := t.Field(key)
-		if !declared && field.node == nil {
-			c.add(p.Field(key), "unknown field%s", suggestion(key, t.node.atom.Map.Fields))
-			continue
+		c.enter(step{field: key})
+		if field, declared := t.Field(key); !declared && field.node == nil {
+			c.add("unknown field%s", suggestion(key, t.node.atom.Map.Fields))
+		} else {
+			c.value(field, v)
 		}
-		c.value(p.Field(key), field, v)
+		c.leave()
 	}
 }
 
-func (c *checker) items(p Path, t Type, list []any) {
+func (c *checker) items(t Type, list []any) {
 	shape := t.Shape(list)
-	seen := map[string]bool{}
+	seen := newKeySet(shape, len(list))
 	for i, v := range list {
-		at := p.Index(i)
-		switch shape {
-		case KeyedList:
-			item, ok := v.(map[string]any)
-			if !ok {
-				c.add(at, "expected a map, got %s", kindOf(v))
-				continue
+		at := step{item: true, index: i}
+		item, isMap := v.(map[string]any)
+		missing := ""
+		switch {
+		case shape == Set:
+			at.keys = []any{v}
+		case shape == KeyedList && isMap:
+			if missing = t.missingKey(item); missing == "" {
+				at.keys = t.KeyValues(item)
 			}
-			if key := t.missingKey(item); key != "" {
-				c.add(at, "lacks %s, the key of this list", key)
-			} else {
-				at = t.keyed(p, item)
-			}
-		case Set:
-			at = p.Item(v)
 		}
-		if shape != AtomicList && seen[at.String()] {
-			c.add(at, "appears twice in a list that may hold it once")
+		c.enter(at)
+		if missing != "" {
+			c.add("lacks %s, the key of this list", missing)
 		}
-		seen[at.String()] = true
-		c.value(at, t.Item(), v)
+		if seen.add(at.keys) {
+			c.add("appears twice in a list that may hold it once")
+		}
+		if shape == KeyedList && !isMap {
+			c.add("expected a map, got %s", kindOf(v))
+		} else {
+			c.value(t.Item(), v)
+		}
+		c.leave()
 	}
 }
 
-func (c *checker) scalar(p Path, t Type, v any) {
-	_, numeric := number(v)
-	_, text := v.(string)
-	_, boolean := v.(bool)
+// keySet remembers the keys of the items of one list.
+type keySet map[string]bool
+
+func newKeySet(shape Shape, size int) keySet {
+	if shape == AtomicList {
+		return nil // items have no keys
+	}
+	return make(keySet, size)
+}
+
+// add reports whether the keys were there before.
+func (s keySet) add(keys []any) bool {
+	if keys == nil {
+		return false
+	}
+	text, single := keys[0].(string)
+	if !single || len(keys) > 1 {
+		text = fmt.Sprint(keys...)
+	}
+	if s[text] {
+		return true
+	}
+	s[text] = true
+	return false
+}
+
+func (c *checker) scalar(t Type, v any) {
 	if t.Quantity() {
 		if _, err := ParseQuantity(v); err != nil {
-			c.add(p, "expected a quantity such as 100m, 2 or 1Gi")
+			c.add("expected a quantity such as 100m, 2 or 1Gi")
 		}
 		return
 	}
-	var ok bool
-	if t.node != nil && t.node.atom.Scalar != nil {
-		switch *t.node.atom.Scalar {
-		case smd.Numeric:
-			ok = numeric
-		case smd.String:
-			ok = text
-		case smd.Boolean:
-			ok = boolean
-		default:
-			ok = numeric || text || boolean
-		}
+	if !t.holds(v) {
+		c.add("expected %s, got %s", t.expects(), kindOf(v))
 	}
-	if !ok {
-		c.add(p, "expected %s, got %s", t.expects(), kindOf(v))
+}
+
+// holds tells whether a scalar has the kind that the type wants.
+func (t Type) holds(v any) bool {
+	if t.node == nil || t.node.atom.Scalar == nil {
+		return false
 	}
+	_, numeric := number(v)
+	_, text := v.(string)
+	_, boolean := v.(bool)
+	switch *t.node.atom.Scalar {
+	case smd.Numeric:
+		return numeric
+	case smd.String:
+		return text
+	case smd.Boolean:
+		return boolean
+	}
+	return numeric || text || boolean
 }
 
 // missingKey names the first key field that an item has neither a value nor a
