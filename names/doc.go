@@ -30,9 +30,21 @@ const (
 // Fill replaces every {key} of template by its value. A placeholder without a
 // value stays as it is: it then shows in the name, and fails visibly.
 func Fill(template string, values map[string]string) string {
-	pairs := make([]string, 0, 2*len(values))
-	for key, value := range values {
-		pairs = append(pairs, "{"+key+"}", value)
+	var filled strings.Builder
+	for {
+		before, rest, found := strings.Cut(template, "{")
+		filled.WriteString(before)
+		if !found {
+			return filled.String()
+		}
+		key, after, closed := strings.Cut(rest, "}")
+		value, known := values[key]
+		if !closed || !known {
+			filled.WriteByte('{')
+			template = rest
+			continue
+		}
+		filled.WriteString(value)
+		template = after
 	}
-	return strings.NewReplacer(pairs...).Replace(template)
 }
