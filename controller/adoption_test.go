@@ -1,12 +1,7 @@
 package controller
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"path/filepath"
 	"strings"
@@ -15,21 +10,18 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/tools/txtar"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/serializer"
-	kubeyaml "k8s.io/apimachinery/pkg/util/yaml"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	apiv1 "postgres-operator/api/v1"
 	"postgres-operator/names"
 	"postgres-operator/schema"
+	"postgres-operator/testenv"
 )
 
 // TestAdoption: what Zalando's operator v2.0.1 made stays as it is when this operator takes over.
@@ -58,17 +50,10 @@ type legacy struct {
 // newLegacy makes all that a file of testdata/adoption says, and lets the pods run.
 func newLegacy(t *testing.T, path string) *legacy {
 	t.Helper()
-	archive, err := txtar.ParseFile(path)
+	file, err := testenv.ReadRecorded(path)
 	require.NoError(t, err)
-	files := map[string]string{}
-	for _, f := range archive.Files {
-		files[f.Name] = string(f.Data)
-	}
 	w := newWorld(t)
-	w.configure(shippedOptions(t, strings.ReplaceAll(files["config.yaml"], "%NAMESPACE%", w.namespace))...)
-	l := &legacy{world: w}
-
-	l.manifest = w.manifest(strings.ReplaceAll(files["manifest.yaml"], "%NAMESPACE%", w.namespace))
+	l := &legacy{world: w, manifest: w.manifest(file.In(w.namespace, "").Manifest)}
 	l.name = l.manifest.GetName()
 	w.create(l.manifest)
 	if *otherBinary == "" {
@@ -76,8 +61,11 @@ func newLegacy(t *testing.T, path string) *legacy {
 		require.NoError(t, w.client.Status().Update(w.Context(), l.manifest, client.FieldOwner(names.ManagerLegacy)))
 	}
 
-	l.others(files["others.yaml"])
-	l.objects = l.decode(files["objects.yaml"])
+	file = file.In(w.namespace, string(l.manifest.GetUID()))
+	w.configure(shippedOptions(t, file.Config)...)
+	l.others(file.Others)
+	l.objects, err = testenv.AsSent(file.Objects)
+	require.NoError(t, err)
 	if *otherBinary != "" {
 		l.madeByReference()
 		return l
@@ -115,36 +103,12 @@ func shippedOptions(t *testing.T, more string) []string {
 // others makes objects that belong to somebody else and that the cluster refers to.
 func (l *legacy) others(text string) {
 	l.Helper()
-	for _, o := range l.decode(text) {
+	objects, err := testenv.AsSent(text)
+	require.NoError(l, err)
+	for _, o := range objects {
 		if err := l.client.Create(l.Context(), o); !apierrors.IsAlreadyExists(err) {
 			require.NoError(l, err)
 		}
-	}
-}
-
-// decode reads objects strictly into Kubernetes' own types, and returns them as these are sent: with
-// the empty fields that requests of any operator built on client-go have.
-func (l *legacy) decode(text string) []*unstructured.Unstructured {
-	l.Helper()
-	text = strings.NewReplacer("%NAMESPACE%", l.namespace, "%UID%", string(l.manifest.GetUID())).Replace(text)
-	decoder := serializer.NewCodecFactory(clientgoscheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
-	var objects []*unstructured.Unstructured
-	for documents := kubeyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(text))); ; {
-		document, err := documents.Read()
-		if errors.Is(err, io.EOF) {
-			return objects
-		}
-		require.NoError(l, err)
-		if len(bytes.TrimSpace(document)) == 0 {
-			continue
-		}
-		typed, gvk, err := decoder.Decode(document, nil, nil)
-		require.NoError(l, err, "%s", document)
-		content, err := json.Marshal(typed)
-		require.NoError(l, err)
-		o := newObject(*gvk)
-		require.NoError(l, o.UnmarshalJSON(content))
-		objects = append(objects, o)
 	}
 }
 
