@@ -33,14 +33,16 @@ func cacheOptions(c config.Config, namespaces []string) (cache.Options, error) {
 		newObject(serviceAccountKind): {Field: fields.OneTermEqualSelector("metadata.name", c.PodServiceAccountName)},
 		newObject(roleBindingKind):    {Field: fields.OneTermEqualSelector("metadata.name", roleBindingName(c))},
 	}
-	for _, k := range clusterKinds() {
-		byObject[newObject(k.GroupVersionKind)] = cache.ByObject{Label: ofClusters}
+	for _, k := range clusterKinds() { // each kind once: of two entries, one would win by chance
+		only := cache.ByObject{Label: ofClusters}
+		switch {
+		case k.GroupVersionKind == secretKind && c.EnableCrossNamespaceSecret:
+			only.Namespaces = map[string]cache.Config{cache.AllNamespaces: {}}
+		case k.GroupVersionKind == configMapKind:
+			only.Transform = metadataOnly
+		}
+		byObject[newObject(k.GroupVersionKind)] = only
 	}
-	if c.EnableCrossNamespaceSecret {
-		everywhere := map[string]cache.Config{cache.AllNamespaces: {}}
-		byObject[newObject(secretKind)] = cache.ByObject{Label: ofClusters, Namespaces: everywhere}
-	}
-	byObject[newObject(configMapKind)] = cache.ByObject{Label: ofClusters, Transform: metadataOnly}
 	options := cache.Options{ByObject: byObject, DefaultTransform: apply.Strip(names.ManagerCluster, names.ManagerLegacy)}
 	options.DefaultNamespaces = namespacesOf(namespaces)
 	return options, nil

@@ -8,8 +8,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -145,12 +148,22 @@ func TestDigestOfRoles(t *testing.T) {
 func TestCacheHoldsWhatBelongsToClusters(t *testing.T) {
 	t.Parallel()
 	c := config.Default()
+	c.EnableCrossNamespaceSecret = true
 	options, err := cacheOptions(c, []string{"a", "b"})
 	require.NoError(t, err)
 	require.Len(t, options.DefaultNamespaces, 2)
+	scheme, err := newScheme()
+	require.NoError(t, err)
+	seen := map[schema.GroupVersionKind]cache.ByObject{}
 	for object, by := range options.ByObject {
-		require.True(t, by.Label != nil || by.Field != nil, "%T is restricted", object)
+		gvk, err := apiutil.GVKForObject(object, scheme)
+		require.NoError(t, err)
+		require.NotContains(t, seen, gvk, "which of two entries counts is chance")
+		require.True(t, by.Label != nil || by.Field != nil, "%s is restricted", gvk)
+		seen[gvk] = by
 	}
+	require.Contains(t, seen[secretKind].Namespaces, cache.AllNamespaces)
+	require.NotNil(t, seen[configMapKind].Transform)
 	all, err := cacheOptions(c, nil)
 	require.NoError(t, err)
 	require.Nil(t, all.DefaultNamespaces)
