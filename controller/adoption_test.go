@@ -48,10 +48,13 @@ type legacy struct {
 }
 
 // newLegacy makes all that a file of testdata/adoption says, and lets the pods run.
-func newLegacy(t *testing.T, path string) *legacy {
+func newLegacy(t *testing.T, path string, edits ...func(*testenv.Recorded)) *legacy {
 	t.Helper()
 	file, err := testenv.ReadRecorded(path)
 	require.NoError(t, err)
+	for _, edit := range edits {
+		edit(&file)
+	}
 	w := newWorld(t)
 	l := &legacy{world: w, manifest: w.manifest(file.In(w.namespace, "").Manifest)}
 	l.name = l.manifest.GetName()
@@ -129,6 +132,40 @@ func (l *legacy) isTakenOver() {
 
 	l.env.Requests.Reset()
 	l.stays(func() bool { return len(l.requests()) == 0 }, "idle")
+}
+
+// TestAdoptionOfRepeatedVariables: the other operator lists a variable twice that both the manifest and
+// a clone section set. Server-side apply knows each once. The template changes, to the value that counted
+// before, which is no reason to restart pods.
+func TestAdoptionOfRepeatedVariables(t *testing.T) {
+	t.Parallel()
+	const variable, first = "{name: CLONE_TARGET_TIME, value: yesterday}", "        - {name: CLONE_SCOPE,"
+	l := newLegacy(t, "../testdata/adoption/clone.txtar", func(file *testenv.Recorded) {
+		file.Manifest += "  env: [" + variable + "]\n"
+		file.Objects = strings.Replace(file.Objects, first, "        - "+variable+"\n"+first, 1)
+	})
+	before, pods := l.variables("CLONE_TARGET_TIME"), l.pods()
+	require.Equal(t, []string{"yesterday", "2026-01-31T13:00:00+00:00"}, before)
+	l.start()
+	l.settles()
+	require.Equal(t, before[1:], l.variables("CLONE_TARGET_TIME"))
+	require.Equal(t, pods, l.pods())
+	l.env.Requests.Reset()
+	l.stays(func() bool { return len(l.requests()) == 0 }, "idle")
+}
+
+// variables are the values of a variable in the template of the pods.
+func (l *legacy) variables(name string) []string {
+	l.Helper()
+	var set appsv1.StatefulSet
+	require.NoError(l, l.client.Get(l.Context(), l.request(l.name).NamespacedName, &set))
+	var values []string
+	for _, v := range set.Spec.Template.Spec.Containers[0].Env {
+		if v.Name == name {
+			values = append(values, v.Value)
+		}
+	}
+	return values
 }
 
 // settles waits until all is well and the operator has nothing more to say.
