@@ -22,7 +22,7 @@ const reasonUnfinished = "WaitingForDeletion"
 func (p *clusterPass) report(ctx context.Context, failure error) error {
 	members := p.countMembers()
 	verdicts := []verdict{p.renderedVerdict(failure), p.appliedVerdict(failure), p.readyVerdict(failure, members)}
-	settled := failure == nil && members.complete() && conditionTrue(p.pg, apiv1.ConditionRolledOut)
+	settled := failure == nil && members.complete() && conditionTrue(p.pg, apiv1.ConditionRolledOut) && !changing(p.pg)
 	word := p.word(failure, settled)
 	poolers := p.observePoolers(ctx)
 	verdicts = append(verdicts, p.progressing(settled, failure, members, poolers), p.degraded(verdicts, poolers))

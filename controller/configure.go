@@ -10,6 +10,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 
 	apiv1 "postgres-operator/api/v1"
 	"postgres-operator/names"
@@ -26,7 +27,8 @@ const (
 )
 
 // takeOver is how long members may take to act on a changed configuration: one loop of Patroni with
-// its default, and a little more. Then they know whether Postgres has to be restarted for it.
+// its default, and a little more. Then they know whether Postgres has to be restarted for it, which no
+// event tells. Until then the condition says that the change is on its way.
 const takeOver = 12 * time.Second
 
 // configured is what of Patroni's dynamic configuration comes from the manifest: what has to be
@@ -63,27 +65,48 @@ func (p *rolloutPass) configure(ctx context.Context) (time.Duration, error) {
 	keys := patroni.Keys(desired)
 	patch := patroni.ConfigDiff(live, patroni.Target(live, desired, earlier))
 	if patch == nil {
+		if left := takeOver - p.sincePatch(); left > 0 {
+			return left, nil
+		}
+		p.patched.Delete(p.key())
 		v := good(apiv1.ConditionConfigured, reasonConfigured, "Patroni has the settings of the manifest")
 		return 0, p.writeConfigured(ctx, keys, v)
 	}
 	changes := strings.Join(patroni.Changes(patch), ", ")
 	all := union(earlier, keys)
-	if !slices.Equal(all, earlier) {
-		v := bad(apiv1.ConditionConfigured, reasonChanging, changes)
-		if err := p.writeConfigured(ctx, all, v); err != nil {
-			return 0, err
-		}
+	if err := p.writeConfigured(ctx, all, bad(apiv1.ConditionConfigured, reasonChanging, changes)); err != nil {
+		return 0, err
 	}
 	result, err := member.PatchConfig(ctx, patch)
 	if err != nil {
 		return 0, p.refused(ctx, all, changes, err)
 	}
+	p.patched.Store(p.key(), p.now())
 	p.log.Info("patroni configured", "changes", changes)
 	p.events.note(p.pg, "Update", "Patroni's configuration: "+changes)
 	if patroni.ConfigDiff(result, patroni.Target(result, desired, earlier)) != nil {
 		return 0, p.refused(ctx, all, changes, errors.New("patroni keeps other values than it was told"))
 	}
 	return takeOver, nil
+}
+
+// sincePatch is how long ago Patroni was told to change. An operator that has just started knows from
+// the condition alone that it was, so it counts from now.
+func (p *rolloutPass) sincePatch() time.Duration {
+	at, known := p.patched.Load(p.key())
+	if !known {
+		if !changing(p.pg) {
+			return takeOver
+		}
+		at, _ = p.patched.LoadOrStore(p.key(), p.now())
+	}
+	return p.now().Sub(at.(time.Time))
+}
+
+// changing tells whether a change of Patroni's configuration may not have come to an end.
+func changing(pg *apiv1.Postgresql) bool {
+	c := meta.FindStatusCondition(pg.Status.Conditions, apiv1.ConditionConfigured)
+	return c != nil && c.Reason == reasonChanging
 }
 
 // readyMembers are the pods that can be asked, the primary first: what it says is never older than

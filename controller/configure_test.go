@@ -31,6 +31,10 @@ type patroniStandIn struct {
 	config  map[string]any
 	patches []string
 	status  int // answer to patches; 0 to do them
+
+	noticeAfter time.Duration // until a change shows as pending restart; 0 for never
+	notices     time.Time
+	restarts    int
 }
 
 // playPatroni makes the running members of a cluster answer, with this configuration.
@@ -58,9 +62,13 @@ func (p *patroniStandIn) ServeHTTP(answer http.ResponseWriter, r *http.Request) 
 	defer p.mu.Unlock()
 	switch r.Method + " " + r.URL.Path {
 	case "GET /cluster":
-		_, _ = io.WriteString(answer, `{"members":[
-			{"name":"acid-test-0","role":"leader","state":"running","timeline":1},
-			{"name":"acid-test-1","role":"replica","state":"streaming","timeline":1,"lag":0}]}`)
+		pending := !p.notices.IsZero() && time.Now().After(p.notices)
+		_, _ = fmt.Fprintf(answer, `{"members":[
+			{"name":"acid-test-0","role":"leader","state":"running","timeline":1,"pending_restart":%t},
+			{"name":"acid-test-1","role":"replica","state":"streaming","timeline":1,"lag":0}]}`, pending)
+		return
+	case "POST /restart":
+		p.restarts, p.notices = p.restarts+1, time.Time{}
 		return
 	case "PATCH /config":
 		text, _ := io.ReadAll(r.Body)
@@ -72,6 +80,9 @@ func (p *patroniStandIn) ServeHTTP(answer http.ResponseWriter, r *http.Request) 
 		patch := map[string]any{}
 		_ = json.Unmarshal(text, &patch)
 		mergeInto(p.config, patch)
+		if p.noticeAfter > 0 {
+			p.notices = time.Now().Add(p.noticeAfter)
+		}
 	}
 	_ = json.NewEncoder(answer).Encode(p.config)
 }
@@ -221,4 +232,28 @@ func TestRefusedConfigurationIsTold(t *testing.T) {
 	p.answerPatches(0)
 	p.becomes(`{"failsafe_mode":false,"postgresql":{"parameters":{"work_mem":"8MB"}}}`)
 	w.configured("True Configured: Patroni has the settings of the manifest", "failsafe_mode", "postgresql/parameters/work_mem")
+}
+
+// TestPendingRestartIsNoticed: members see what a change means when they next look at it, and no event tells.
+func TestPendingRestartIsNoticed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.playKubernetes()
+	w.start()
+	w.runningCluster(clusterName)
+	p := w.playPatroni(clusterName, `{"failsafe_mode":false}`)
+	w.configured("True Configured: Patroni has the settings of the manifest", "failsafe_mode")
+	p.mu.Lock()
+	p.noticeAfter = 8 * time.Second
+	p.mu.Unlock()
+	w.change(clusterName, setParameters(map[string]any{"max_connections": "200"}))
+	w.configured("False Changing: set postgresql/parameters/max_connections", "failsafe_mode", "postgresql/parameters/max_connections")
+	w.reaches(clusterName, apiv1.ClusterStatusUpdating)
+	w.eventually(func(c *assert.CollectT) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		assert.Equal(c, 1, p.restarts)
+	}, "Postgres is restarted in place")
+	w.reaches(clusterName, apiv1.ClusterStatusRunning)
+	require.Equal(t, 1, p.count())
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -42,6 +43,9 @@ const lookAgain = 5 * time.Second
 type rolloutReconciler struct {
 	shared
 	status statusWriter
+
+	// patched holds when Patroni was told to change, until it may be expected to have done so.
+	patched sync.Map // types.NamespacedName: time.Time
 }
 
 func newRollout(s shared) *rolloutReconciler {
@@ -65,7 +69,11 @@ func (r *rolloutReconciler) Reconcile(ctx context.Context, req reconcile.Request
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if pg == nil || pg.DeletionTimestamp != nil || !ownedBy(pg, r.controllerID) || !conditionTrue(pg, apiv1.ConditionApplied) {
+	if pg == nil || pg.DeletionTimestamp != nil || !ownedBy(pg, r.controllerID) {
+		r.patched.Delete(req.NamespacedName)
+		return reconcile.Result{}, nil
+	}
+	if !conditionTrue(pg, apiv1.ConditionApplied) {
 		return reconcile.Result{}, nil
 	}
 	p := &rolloutPass{rolloutReconciler: r, config: c, pg: pg, log: logr.FromContextOrDiscard(ctx)}
