@@ -158,7 +158,7 @@ func (p *policy) streamResources(application string) map[string]string {
 			annotation, field string
 			amount            *string
 		}{{names.StreamCPU, cpu, stream.CPU}, {names.StreamMemory, memory, stream.Memory}} {
-			if wish.amount == nil {
+			if wish.amount == nil || *wish.amount == "" || *wish.amount == "null" {
 				continue
 			}
 			quantity, err := parseQuantity(*wish.amount)
