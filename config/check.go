@@ -190,6 +190,9 @@ func (l *loader) check(c *Config) []error {
 		errs = append(errs, &KeyError{Key: l.call("connection_pooler_user"), Value: c.ConnectionPoolerUser,
 			Allowed: "another role than super_username"})
 	}
+	if c.AdditionalSecretMount != "" && c.AdditionalSecretMountPath == "" {
+		l.warn(l.call("additional_secret_mount") + " has no effect without additional_secret_mount_path")
+	}
 	if l.object && c.ConnectionPoolerNumberOfInstances < 2 {
 		c.ConnectionPoolerNumberOfInstances = 2
 		l.warn(l.call("connection_pooler_number_of_instances") + " raised to 2")

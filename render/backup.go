@@ -51,7 +51,7 @@ func (p *policy) backup(members int32) *BackupView {
 		return nil
 	}
 	c := p.config
-	mounts := p.backupMounts()
+	mounts := p.configuredMounts() // of the volumes of a member, a backup sees none else
 	return &BackupView{
 		Name:                       names.BackupJob(c.LogicalBackupJobPrefix, p.manifest.Name),
 		Labels:                     p.scheme.BackupObject(p.owner),
@@ -79,15 +79,6 @@ func (p *policy) backup(members int32) *BackupView {
 			Privileged:               c.SpiloPrivileged,
 		},
 	}
-}
-
-// backupMounts: of the volumes of a member, a backup sees the configured Secret.
-func (p *policy) backupMounts() []mount {
-	secret := p.config.AdditionalSecretMount
-	if secret == "" {
-		return nil
-	}
-	return []mount{secretMount(secret, p.config.AdditionalSecretMountPath, nil, "the option additional_secret_mount")}
 }
 
 // backupAffinity keeps backups on nodes that are ready for databases. That it

@@ -47,12 +47,20 @@ func (p *policy) mounts() []mount {
 	if p.config.SharePgSocketWithSidecars {
 		list = append(list, memoryMount(names.SocketVolume, socketPath, nil))
 	}
-	if secret := p.config.AdditionalSecretMount; secret != "" {
-		list = append(list, secretMount(secret, p.config.AdditionalSecretMountPath, nil, "the option additional_secret_mount"))
-	}
+	list = append(list, p.configuredMounts()...)
 	list = append(list, p.additionalMounts()...)
 	list = append(list, p.tlsMounts()...)
 	return p.distinct(list)
+}
+
+// configuredMounts has the Secret that the configuration puts into every
+// container. Without a path there is no place for it.
+func (p *policy) configuredMounts() []mount {
+	secret, path := p.config.AdditionalSecretMount, p.config.AdditionalSecretMountPath
+	if secret == "" || path == "" {
+		return nil
+	}
+	return []mount{secretMount(secret, path, nil, "the option additional_secret_mount")}
 }
 
 // distinct drops what repeats the path or the name of an earlier volume:
