@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -41,7 +42,7 @@ func startEvents(ctx context.Context, server *rest.Config, scheme *runtime.Schem
 }
 
 func newEvents(recorder kevents.EventRecorder) events {
-	return events{recorder: recorder, said: &lastWords{of: map[types.UID]string{}}}
+	return events{recorder: recorder, said: &lastWords{of: map[topic]words{}}}
 }
 
 // note tells of something that went as it should. The reason doubles as the event's action.
@@ -59,33 +60,46 @@ func (e events) write(about client.Object, kind, reason, text string) {
 	if version == "0" { // of kinds that do not count theirs
 		version = about.GetResourceVersion()
 	}
-	if e.said.again(about.GetUID(), version+" "+reason+": "+text) {
+	if e.said.again(topic{about.GetUID(), reason}, version+": "+text) {
 		return
 	}
 	e.recorder.Eventf(about, nil, kind, reason, action(reason), "%s", cut(text))
 }
 
-// lastWords are the newest events of each object. What is news is decided by the status in the cache,
-// which may lag behind what was just written: the same event again, of the same generation and with none
-// in between, is that and not news.
-type lastWords struct {
-	mu sync.Mutex
-	of map[types.UID]string
-}
+// cacheLag is how long the status in the cache may lag behind what was just written, at most by far.
+const cacheLag = 3 * time.Second
 
 // maxLastWords bounds the memory that objects take which are long gone.
 const maxLastWords = 10_000
 
-func (l *lastWords) again(about types.UID, words string) bool {
+// lastWords are the newest events of each object, one per reason. What is news is decided by the status
+// in the cache: the same words about the same generation before the cache can have caught up are none.
+type lastWords struct {
+	mu sync.Mutex
+	of map[topic]words
+}
+
+type topic struct {
+	about  types.UID
+	reason string
+}
+
+type words struct {
+	text string
+	at   time.Time
+}
+
+func (l *lastWords) again(t topic, text string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.of[about] == words {
+	now, last := time.Now(), l.of[t]
+	if last.text == text && now.Sub(last.at) < cacheLag {
 		return true
 	}
 	if len(l.of) >= maxLastWords {
 		clear(l.of)
 	}
-	l.of[about] = words
+	l.of[t] = words{text, now}
 	return false
 }
 

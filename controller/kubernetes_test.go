@@ -44,7 +44,7 @@ func (w *world) playKubernetes() *kubernetes {
 			k.round(ctx)
 			select {
 			case <-ctx.Done():
-			case <-time.After(30 * time.Millisecond):
+			case <-time.After(75 * time.Millisecond):
 			}
 		}
 	})

@@ -212,7 +212,7 @@ func (w *world) request(name string) reconcile.Request {
 // eventually tries until the condition holds without a failure.
 func (w *world) eventually(condition func(c *assert.CollectT), what string, args ...any) {
 	w.Helper()
-	require.EventuallyWithTf(w, condition, patience, 50*time.Millisecond, what, args...)
+	require.EventuallyWithTf(w, condition, patience, 75*time.Millisecond, what, args...)
 }
 
 // stays looks for a while that a condition goes on to hold.
