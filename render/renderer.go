@@ -43,8 +43,7 @@ func New(overlays ...fs.FS) (*Renderer, error) {
 	if err != nil {
 		return nil, err
 	}
-	first, err := newEvaluator(sources)
-	if err != nil {
+	if _, err := newEvaluator(sources); err != nil {
 		return nil, err
 	}
 	r := &Renderer{
@@ -53,7 +52,7 @@ func New(overlays ...fs.FS) (*Renderer, error) {
 		idle:          make(chan *evaluator, runtime.GOMAXPROCS(0)),
 		readsManifest: readsManifest(sources),
 	}
-	if first, err = newEvaluator(r.trusted); err != nil {
+	if first, err := newEvaluator(r.trusted); err != nil {
 		r.trusted = sources // an overlay refers to the contract
 	} else {
 		r.idle <- first
