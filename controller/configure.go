@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,10 +28,16 @@ const (
 	reasonRefused    = "Refused"
 )
 
-// takeOver is how long members may take to act on a changed configuration: one loop of Patroni with
-// its default, and a little more. Then they know whether Postgres has to be restarted for it, which no
-// event tells. Until then the condition says that the change is on its way.
-const takeOver = 12 * time.Second
+// takeOver is how long members may take to act on a changed configuration: one loop of Patroni, and a
+// little more. Then they know whether Postgres has to be restarted for it, which no event tells. Until
+// then the condition says that the change is on its way.
+func takeOver(live map[string]any) time.Duration {
+	loop, err := strconv.Atoi(fmt.Sprint(live["loop_wait"]))
+	if err != nil {
+		loop = 10 // Patroni's default
+	}
+	return time.Duration(loop+2) * time.Second
+}
 
 // configured is what of Patroni's dynamic configuration comes from the manifest: what has to be
 // removed there when the manifest drops it. It is written before anything is set.
@@ -65,7 +73,7 @@ func (p *rolloutPass) configure(ctx context.Context) (time.Duration, error) {
 	keys := patroni.Keys(desired)
 	patch := patroni.ConfigDiff(live, patroni.Target(live, desired, earlier))
 	if patch == nil {
-		if left := takeOver - p.sincePatch(); left > 0 {
+		if left := takeOver(live) - p.sincePatch(); left > 0 {
 			return left, nil
 		}
 		p.patched.Delete(p.key())
@@ -87,7 +95,7 @@ func (p *rolloutPass) configure(ctx context.Context) (time.Duration, error) {
 	if patroni.ConfigDiff(result, patroni.Target(result, desired, earlier)) != nil {
 		return 0, p.refused(ctx, all, changes, errors.New("patroni keeps other values than it was told"))
 	}
-	return takeOver, nil
+	return takeOver(result), nil
 }
 
 // sincePatch is how long ago Patroni was told to change. An operator that has just started knows from
@@ -96,7 +104,7 @@ func (p *rolloutPass) sincePatch() time.Duration {
 	at, known := p.patched.Load(p.key())
 	if !known {
 		if !changing(p.pg) {
-			return takeOver
+			return math.MaxInt64
 		}
 		at, _ = p.patched.LoadOrStore(p.key(), p.now())
 	}
