@@ -22,18 +22,19 @@ import (
 	"postgres-operator/testenv"
 )
 
-// Names of Zalando's operator: as field manager, and of its annotation on pods to be recreated.
+// Names of Zalando's operator: as field manager, its annotation on pods to be recreated, and that on
+// manifests for an operator with a CONTROLLER_ID.
 const (
-	formerManager = "postgres-operator"
-	recreateMark  = "zalando-postgres-operator-rolling-update-required"
+	formerManager        = "postgres-operator"
+	recreateMark         = "zalando-postgres-operator-rolling-update-required"
+	controllerAnnotation = "acid.zalan.do/controller"
 )
 
 // TestAdoption: clusters that Zalando's operator v2.0.1 has made and that run are taken over without
-// a pod noticing. What that operator makes stands in testdata/adoption.
+// a pod noticing. What that operator makes stands in testdata/adoption; here it has a CONTROLLER_ID, and
+// removing that from the manifests hands them over.
 func TestAdoption(t *testing.T) {
 	k := connect(t)
-	k.scaleOperator(t, 0)
-	t.Cleanup(func() { k.scaleOperator(t, 1) })
 	minimal, complete := k.former(t, "minimal", 2), k.former(t, "complete", 1)
 	clusters := []*formerCluster{minimal, complete}
 	for _, c := range clusters {
@@ -41,7 +42,9 @@ func TestAdoption(t *testing.T) {
 		c.mustQuery(t, c.primary(), "CREATE TABLE kept AS SELECT 42 AS answer")
 		c.remember(t)
 	}
-	k.scaleOperator(t, 1)
+	for _, c := range clusters {
+		c.handOver(t)
+	}
 	for _, c := range clusters {
 		k.part(t, c.namespace, c.name+" is taken over", c.testTakenOver)
 		k.part(t, c.namespace, c.name+" costs nothing", c.testSecondPass)
@@ -71,6 +74,7 @@ func (k kube) former(t *testing.T, file string, members int) *formerCluster {
 	require.NoError(t, err)
 	manifest := &unstructured.Unstructured{}
 	require.NoError(t, yaml.Unmarshal([]byte(recorded.In(namespace, "").Manifest), &manifest.Object))
+	manifest.SetAnnotations(map[string]string{controllerAnnotation: "former"})
 	require.NoError(t, k.Create(ctx, manifest))
 	status := map[string]any{"PostgresClusterStatus": apiv1.ClusterStatusRunning}
 	require.NoError(t, unstructured.SetNestedMap(manifest.Object, status, "status"))
@@ -108,6 +112,15 @@ const postmasterStart = "SELECT pg_postmaster_start_time()::text"
 func (c *formerCluster) remember(t *testing.T) {
 	t.Helper()
 	c.pods, c.start, c.state = c.started(t), c.mustQuery(t, c.primary(), postmasterStart), c.live(t)
+}
+
+// handOver makes the operator under test the one that looks after the cluster.
+func (c *formerCluster) handOver(t *testing.T) {
+	t.Helper()
+	var pg apiv1.Postgresql
+	require.NoError(t, c.Get(context.Background(), c.key(c.name), &pg))
+	require.Equal(t, apiv1.PostgresStatus{PostgresClusterStatus: apiv1.ClusterStatusRunning}, pg.Status, "nobody has looked after it yet")
+	c.patch(t, &apiv1.Postgresql{}, c.name, `[{"op": "remove", "path": "/metadata/annotations"}]`)
 }
 
 // started tells of each container of each pod when it has started.
