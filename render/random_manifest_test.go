@@ -168,7 +168,7 @@ func (f *filler) standby() *apiv1.StandbyDescription {
 	switch {
 	case s.StandbyHost == "" && f.often(0.5), f.often(0.3):
 		s.S3WalPath = "s3://bucket/" + f.word()
-	case s.StandbyHost == "", f.often(0.3):
+	case s.StandbyHost == "", f.often(0.4):
 		s.GSWalPath = "gs://bucket/" + f.word()
 	}
 	return s

@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	apiv1 "postgres-operator/api/v1"
-	"postgres-operator/config"
 	"postgres-operator/render"
 	"postgres-operator/roles"
 )
@@ -38,14 +37,14 @@ func randomInput(seed uint64) (render.Input, map[string]string) {
 	if r.often(0.5) {
 		in.Observed.PrimaryOrdinal = new(r.IntN(5))
 	}
-	in.Credentials = credentials(in.Manifest, c)
+	in.Credentials = credentialsOf(roles.Desired(in.Manifest, c, roles.Extra{Streams: true}))
 	return in, data
 }
 
-// credentials has one for each role that gets a Secret.
-func credentials(m *apiv1.Postgresql, c config.Config) []render.Credential {
+// credentialsOf has one for each role that gets a Secret.
+func credentialsOf(desired roles.Set) []render.Credential {
 	var list []render.Credential
-	for _, role := range roles.Desired(m, c, roles.Extra{Streams: true}).Roles {
+	for _, role := range desired.Roles {
 		if role.NeedsSecret() {
 			list = append(list, render.Credential{Role: role.Name, Kind: string(role.Kind), Namespace: role.SecretNamespace, Password: "secret"})
 		}
@@ -99,7 +98,7 @@ func checkRandom(t *testing.T, r *render.Renderer, seed uint64, covered map[stri
 
 	view, err := render.NewView(in)
 	if err != nil {
-		requireForbidden(t, in, err, story)
+		requireForbidden(t, err, story)
 		return
 	}
 	objects, err := r.Render(view)
@@ -116,7 +115,7 @@ func checkRandom(t *testing.T, r *render.Renderer, seed uint64, covered map[stri
 
 // requireForbidden: what is valid is refused only where the configuration
 // forbids it.
-func requireForbidden(t *testing.T, in render.Input, err error, story func() string) {
+func requireForbidden(t *testing.T, err error, story func() string) {
 	allowed := []string{"the option enable_sidecars is off", "the option enable_init_containers is off", "it has to start with"}
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		isAllowed := slices.ContainsFunc(allowed, func(text string) bool { return strings.Contains(line, text) })
