@@ -59,7 +59,11 @@ func (p *policy) streams() map[string]StreamView {
 		return views
 	}
 	for i, stream := range p.spec.Streams {
-		if name := names.StreamSlot(stream.Database, stream.ApplicationID); !slotName.MatchString(name) {
+		name := names.StreamSlot(stream.Database, stream.ApplicationID)
+		switch {
+		case len(stream.Tables) == 0:
+			p.warn("Streams", "spec.streams[%d] is left out: it names no tables", i)
+		case !slotName.MatchString(name):
 			p.warn("Streams", "spec.streams[%d] is left out: its slot would be called %q, and needs a name of 1 to 63 lower-case letters, digits and _", i, name)
 		}
 	}
@@ -72,6 +76,7 @@ func (p *policy) streams() map[string]StreamView {
 			view = StreamView{
 				Name:   p.streamObject(stream.ApplicationID),
 				Secret: p.secretName(names.StreamRole, p.manifest.Name),
+				Tables: []StreamTableView{}, // for streams without any
 			}
 		}
 		view.Tables = append(view.Tables, p.streamTables(stream)...)
@@ -84,10 +89,10 @@ func (p *policy) streams() map[string]StreamView {
 	return views
 }
 
-// usableStreams are those that can have a slot.
+// usableStreams are those that have something to read and can have a slot.
 func (p *policy) usableStreams() []apiv1.Stream {
 	return slices.DeleteFunc(slices.Clone(p.spec.Streams), func(s apiv1.Stream) bool {
-		return !slotName.MatchString(names.StreamSlot(s.Database, s.ApplicationID))
+		return len(s.Tables) == 0 || !slotName.MatchString(names.StreamSlot(s.Database, s.ApplicationID))
 	})
 }
 

@@ -46,6 +46,10 @@ func (d *desired) addPublications() {
 	for i, stream := range d.manifest.Spec.Streams {
 		field := fmt.Sprintf("spec.streams[%d]", i)
 		name := names.StreamSlot(stream.Database, stream.ApplicationID)
+		if len(stream.Tables) == 0 {
+			d.refuse(field+".tables", "", "name at least one table")
+			continue
+		}
 		if err := checkName(name); err != nil {
 			d.refuse(field+".applicationId", stream.ApplicationID, "%s", err)
 			continue

@@ -42,6 +42,14 @@ func publications(t *testing.T, server *testServer, database string) []string {
 		FROM pg_publication p JOIN pg_publication_tables t USING (pubname) GROUP BY p.oid ORDER BY 1`)
 }
 
+func TestStreamWithoutTables(t *testing.T) {
+	m := parse(t, streaming)
+	m.Spec.Streams[2].Tables = nil
+	set := withStreams(m)
+	require.Len(t, set.Publications, 1)
+	require.EqualError(t, set.Problems[0], "spec.streams[2].tables: name at least one table")
+}
+
 func TestPublicationsFollowStreams(t *testing.T) {
 	onEachServer(t, func(t *testing.T, server *testServer) {
 		m := parse(t, streaming)
