@@ -175,7 +175,12 @@ func (a *Applier) isFixedPoint(ctx context.Context, c *Change) (bool, error) {
 
 // apply sends the desired object and notes what the server makes of it.
 func (a *Applier) apply(ctx context.Context, c *Change) error {
-	obj, err := a.send(ctx, c.desired)
+	desired := c.desired
+	if c.policy.Exact && c.Live != nil {
+		desired = desired.DeepCopy()
+		desired.SetResourceVersion(c.Live.GetResourceVersion())
+	}
+	obj, err := a.send(ctx, desired)
 	if err != nil {
 		return failure("apply", c.Ref, err)
 	}

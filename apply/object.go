@@ -86,6 +86,9 @@ type Policy struct {
 	CreateOnly bool
 	// Keep objects are never pruned.
 	Keep bool
+	// Exact objects are applied only as long as they are the ones that were seen: the desired object
+	// repeats what somebody else may just have changed. Otherwise the error is a Conflict.
+	Exact bool
 	// Immutable says what to do when an immutable field differs.
 	Immutable Immutable
 	// Propagation is what happens to an object's dependents when it is pruned;

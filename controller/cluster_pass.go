@@ -9,9 +9,11 @@ import (
 	"strings"
 
 	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -33,6 +35,7 @@ type clusterPass struct {
 	log    logr.Logger
 
 	observed    left
+	uncached    []*unstructured.Unstructured // Secrets that exist and are not in the cache
 	credentials []render.Credential
 	desired     []render.Object
 	warnings    []render.Warning
@@ -158,6 +161,9 @@ func (p *clusterPass) credential(ctx context.Context, role roles.Role) (render.C
 		}
 		if secret != nil {
 			data = secret.Data
+			if err := p.noteSecret(secret); err != nil {
+				return credential, err
+			}
 		}
 	}
 	credential.Password = string(data["password"])
@@ -172,6 +178,18 @@ func (p *clusterPass) credential(ctx context.Context, role roles.Role) (render.C
 	var err error
 	credential.Password, err = newPassword()
 	return credential, err
+}
+
+// noteSecret makes a Secret that the cache does not hold part of what is compared.
+func (p *clusterPass) noteSecret(secret *corev1.Secret) error {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(secret)
+	if err != nil {
+		return fmt.Errorf("take secret %s/%s as it is: %w", secret.Namespace, secret.Name, err)
+	}
+	o := &unstructured.Unstructured{Object: content}
+	o.SetGroupVersionKind(secretKind)
+	p.uncached = append(p.uncached, o)
+	return nil
 }
 
 func (p *clusterPass) render(ctx context.Context) error {
@@ -275,7 +293,7 @@ func (p *clusterPass) apply(ctx context.Context) error {
 
 // liveObjects are the observed objects of the cluster and those that it shares with others.
 func (p *clusterPass) liveObjects(ctx context.Context) ([]*unstructured.Unstructured, error) {
-	live := slices.Clone(p.observed.objects)
+	live := slices.Concat(p.observed.objects, p.uncached)
 	for _, o := range p.desired {
 		shared := slices.ContainsFunc(namespaceKinds(), func(k kind) bool { return k.Kind == o.GetKind() })
 		elsewhere := o.GetNamespace() != p.pg.Namespace
@@ -319,7 +337,7 @@ func applyOptions() apply.Options {
 			{Kind: roleBindingKind.Kind, Policy: apply.Policy{CreateOnly: true, Keep: true}},
 			{Kind: secretKind.Kind, ID: fmt.Sprintf(poolerSecretID, "*")},
 			{Kind: secretKind.Kind, ID: poolerCredentialID},
-			{Kind: secretKind.Kind, Policy: apply.Policy{Keep: true}},
+			{Kind: secretKind.Kind, Policy: apply.Policy{Keep: true, Exact: true}},
 			{Kind: deploymentKind.Kind, Policy: apply.Policy{Immutable: apply.Replace, Propagation: metav1.DeletePropagationForeground}},
 			{Kind: statefulSetKind.Kind, Policy: apply.Policy{Keep: true, Immutable: apply.Orphan}},
 		},

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -274,4 +275,75 @@ func (h hidden) List(ctx context.Context, list client.ObjectList, options ...cli
 		return nil
 	}
 	return h.Client.List(ctx, list, options...)
+}
+
+// TestPasswordChangedMeanwhileStays changes a password that the cache has not heard of, while the Secret
+// is due to be applied for its labels.
+func TestPasswordChangedMeanwhileStays(t *testing.T) {
+	t.Parallel()
+	for _, labelled := range []bool{true, false} {
+		t.Run(fmt.Sprintf("labelled %v", labelled), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			op := w.start()
+			w.createdCluster(clusterName)
+			op.stop()
+			const name = "zalando.acid-test.credentials"
+			unlabel := func(o *unstructured.Unstructured) {
+				labels := o.GetLabels()
+				delete(labels, "team")
+				if !labelled {
+					labels = nil
+				}
+				o.SetLabels(labels)
+			}
+			w.edit(secretKind, name, unlabel)
+			stale := w.get(secretKind, name)
+			change := func() {
+				w.edit(secretKind, name, func(o *unstructured.Unstructured) {
+					setField(o, base64.StdEncoding.EncodeToString([]byte("changed by hand")), "data", "password")
+				})
+			}
+			r := w.reconciler(lagging{w.client, stale, change})
+			if !labelled {
+				r.live = lagging{w.client, stale, change}
+			}
+			_, err := r.Reconcile(t.Context(), w.request(clusterName))
+			require.ErrorContains(t, err, name+": Conflict")
+			require.Equal(t, "changed by hand", w.password("zalando"))
+			r = w.reconciler(w.client)
+			_, err = r.Reconcile(t.Context(), w.request(clusterName))
+			require.NoError(t, err)
+			require.Equal(t, "changed by hand", w.password("zalando"))
+			require.Equal(t, "acid", w.get(secretKind, name).GetLabels()["team"])
+		})
+	}
+}
+
+// lagging is a client that shows a Secret as it was before change, which happens right after it is shown.
+type lagging struct {
+	client.Client
+	stale  *unstructured.Unstructured
+	change func()
+}
+
+func (l lagging) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	err := l.Client.List(ctx, list, options...)
+	if found, ok := list.(*unstructured.UnstructuredList); ok {
+		for i := range found.Items {
+			if found.Items[i].GetName() == l.stale.GetName() {
+				l.stale.DeepCopyInto(&found.Items[i])
+				l.change()
+			}
+		}
+	}
+	return err
+}
+
+func (l lagging) Get(ctx context.Context, key client.ObjectKey, into client.Object, options ...client.GetOption) error {
+	err := l.Client.Get(ctx, key, into, options...)
+	if _, ok := into.(*corev1.Secret); ok && key.Name == l.stale.GetName() {
+		l.change()
+	}
+	return err
 }
