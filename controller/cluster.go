@@ -57,7 +57,7 @@ func newCluster(s shared) (*cluster, error) {
 func (r *cluster) setup(mgr manager.Manager, changes <-chan event.GenericEvent) error {
 	c := r.settings.get()
 	b := builder.ControllerManagedBy(mgr).Named("cluster").For(&apiv1.Postgresql{}).
-		WithOptions(queueOptions(c, mgr.GetLogger().WithName("cluster"))).
+		WithOptions(queueOptions(r.settings, mgr.GetLogger().WithName("cluster"))).
 		Watches(&corev1.Pod{}, byLabel(c.ClusterNameLabel), builder.WithPredicates(podChanged())).
 		WatchesRawSource(onConfigurationChange(changes, r.client))
 	for _, k := range clusterKinds() {

@@ -57,7 +57,7 @@ func newRoles(s shared) *roleSyncer {
 func (r *roleSyncer) setup(mgr manager.Manager, changes <-chan event.GenericEvent) error {
 	c := r.settings.get()
 	return builder.ControllerManagedBy(mgr).Named("roles").For(&apiv1.Postgresql{}).
-		WithOptions(queueOptions(c, mgr.GetLogger().WithName("roles"))).
+		WithOptions(queueOptions(r.settings, mgr.GetLogger().WithName("roles"))).
 		Watches(&corev1.Pod{}, byLabel(c.ClusterNameLabel), builder.WithPredicates(podChanged())).
 		Watches(newObject(secretKind), byLabel(c.ClusterNameLabel), builder.WithPredicates(servedOnly(c.ClusterNameLabel, r.namespaces))).
 		WatchesRawSource(onConfigurationChange(changes, r.client)).

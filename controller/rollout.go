@@ -55,7 +55,7 @@ func newRollout(s shared) *rolloutReconciler {
 func (r *rolloutReconciler) setup(mgr manager.Manager, changes <-chan event.GenericEvent) error {
 	c := r.settings.get()
 	return builder.ControllerManagedBy(mgr).Named("rollout").For(&apiv1.Postgresql{}).
-		WithOptions(queueOptions(c, mgr.GetLogger().WithName("rollout"))).
+		WithOptions(queueOptions(r.settings, mgr.GetLogger().WithName("rollout"))).
 		Watches(&corev1.Pod{}, byLabel(c.ClusterNameLabel), builder.WithPredicates(podChanged())).
 		Watches(newObject(statefulSetKind), byLabel(c.ClusterNameLabel)).
 		WatchesRawSource(onConfigurationChange(changes, r.client)).

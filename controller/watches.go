@@ -17,7 +17,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
-	"postgres-operator/config"
 	"postgres-operator/names"
 )
 
@@ -26,10 +25,13 @@ const firstRetry = 500 * time.Millisecond
 
 // queueOptions are the same for each reconciler: as many clusters at a time as configured, failures
 // tried again after pauses that grow up to repair_period, and log lines that name the cluster once.
-func queueOptions(c config.Config, log logr.Logger) controller.Options {
+func queueOptions(s *settings, log logr.Logger) controller.Options {
 	return controller.Options{
-		MaxConcurrentReconciles: int(c.Workers),
-		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, c.RepairPeriod),
+		MaxConcurrentReconciles: int(s.get().Workers),
+		RateLimiter: repairs{
+			TypedRateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, 24*time.Hour),
+			settings:         s,
+		},
 		LogConstructor: func(req *reconcile.Request) logr.Logger {
 			if req == nil {
 				return log
@@ -37,6 +39,17 @@ func queueOptions(c config.Config, log logr.Logger) controller.Options {
 			return log.WithValues("cluster", req.String())
 		},
 	}
+}
+
+// repairs bounds the pauses between retries by the repair_period that is in force.
+type repairs struct {
+	workqueue.TypedRateLimiter[reconcile.Request]
+	settings *settings
+}
+
+// When implements workqueue.TypedRateLimiter.
+func (r repairs) When(request reconcile.Request) time.Duration {
+	return min(r.TypedRateLimiter.When(request), r.settings.get().RepairPeriod)
 }
 
 // onConfigurationChange brings every cluster into a reconciler's queue.

@@ -3,7 +3,9 @@ package controller
 import (
 	"context"
 	"testing"
+	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -198,4 +200,22 @@ func TestLeaseName(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "postgres-operator", leaseID(""))
 	require.Equal(t, "postgres-operator-blue", leaseID("Blue"))
+}
+
+func TestRetriesFollowTheConfiguration(t *testing.T) {
+	t.Parallel()
+	c := config.Default()
+	c.RepairPeriod = 3 * time.Second
+	s := newSettings(c, nil)
+	limiter := queueOptions(s, logr.Discard()).RateLimiter
+	var pauses []time.Duration
+	for range 5 {
+		pauses = append(pauses, limiter.When(reconcile.Request{}))
+	}
+	require.Equal(t, []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second}, pauses)
+	c.RepairPeriod = time.Minute
+	s.set(c)
+	require.Equal(t, 16*time.Second, limiter.When(reconcile.Request{}), "a longer period needs no new queue")
+	limiter.Forget(reconcile.Request{})
+	require.Equal(t, 500*time.Millisecond, limiter.When(reconcile.Request{}))
 }
