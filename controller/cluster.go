@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -92,7 +93,13 @@ func (r *cluster) Reconcile(ctx context.Context, req reconcile.Request) (reconci
 	if err := p.run(ctx); err != nil {
 		return reconcile.Result{}, err
 	}
-	return reconcile.Result{RequeueAfter: spread(c.ResyncPeriod)}, nil
+	return resync(c.ResyncPeriod), nil
+}
+
+// resync brings a cluster back after about a period, behind whatever a user changes meanwhile.
+func resync(period time.Duration) reconcile.Result {
+	later := handler.LowPriority
+	return reconcile.Result{RequeueAfter: spread(period), Priority: &later}
 }
 
 // spread varies a period by up to a tenth, so that clusters do not all come at once.

@@ -86,7 +86,7 @@ func (r *roleSyncer) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if failure != nil {
 		return reconcile.Result{}, failure
 	}
-	return reconcile.Result{RequeueAfter: spread(c.ResyncPeriod)}, nil
+	return resync(c.ResyncPeriod), nil
 }
 
 // report writes the verdict, and an event when it is a failure that was not there before.

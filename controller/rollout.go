@@ -97,7 +97,7 @@ func (r *rolloutReconciler) Reconcile(ctx context.Context, req reconcile.Request
 	case pause > 0:
 		return reconcile.Result{RequeueAfter: pause}, nil
 	}
-	return reconcile.Result{RequeueAfter: spread(c.ResyncPeriod)}, nil
+	return resync(c.ResyncPeriod), nil
 }
 
 func rolloutVerdict(step rollout.Step, failure error) verdict {

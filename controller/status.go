@@ -94,7 +94,6 @@ func (w statusWriter) write(ctx context.Context, pg *apiv1.Postgresql, own part,
 	intent := newObject(postgresqlKind)
 	intent.SetNamespace(pg.Namespace)
 	intent.SetName(pg.Name)
-	intent.SetUID(pg.UID) // a namesake made meanwhile is not ours to speak of
 	if w.exact {
 		intent.SetResourceVersion(pg.ResourceVersion)
 	}
@@ -102,7 +101,7 @@ func (w statusWriter) write(ctx context.Context, pg *apiv1.Postgresql, own part,
 		return fmt.Errorf("put status of cluster %s/%s together: %w", pg.Namespace, pg.Name, err)
 	}
 	err := w.client.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(intent), w.owner, client.ForceOwnership)
-	if err != nil {
+	if client.IgnoreNotFound(err) != nil { // a manifest that is gone needs no status
 		return fmt.Errorf("write status of cluster %s/%s: %w", pg.Namespace, pg.Name, err)
 	}
 	return nil

@@ -297,3 +297,13 @@ func TestPartsWithoutEffectAreTold(t *testing.T) {
 		require.NotContains(t, note, "times)", "once")
 	}
 }
+
+func TestStatusOfADeletedManifestIsNoFailure(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.create(w.minimal(clusterName))
+	before := w.cluster(clusterName)
+	w.delete(postgresqlKind, clusterName)
+	writer := statusWriter{client: w.client, owner: "test", now: time.Now}
+	require.NoError(t, writer.write(t.Context(), before, summary{word: "Running"}, []verdict{good("A", "Fine", "text")}))
+}
