@@ -3,6 +3,7 @@ package config
 import (
 	"reflect"
 	"strings"
+	"sync"
 )
 
 // The forms that an option can be limited to.
@@ -45,14 +46,27 @@ func Options() []Option {
 // field is an option together with its place in one Config.
 type field struct {
 	Option
-	emptyIsDefault bool
-	at             reflect.Value
+	emptyIsDefault  bool
+	group, position int // index of the group in Config, and of the field in it
+	at              reflect.Value
 }
 
 // fields walks the groups of c.
 func fields(c *Config) []field {
-	var list []field
+	described := described()
+	list := make([]field, len(described))
 	root := reflect.ValueOf(c).Elem()
+	for i, f := range described {
+		f.at = root.Field(f.group).Field(f.position)
+		list[i] = f
+	}
+	return list
+}
+
+// described are the options as the tags of Config describe them, read once.
+var described = sync.OnceValue(func() []field {
+	var list []field
+	root := reflect.ValueOf(Config{})
 	for i := range root.NumField() {
 		group, grouped := root.Type().Field(i).Tag.Lookup("crd")
 		if !grouped {
@@ -60,11 +74,13 @@ func fields(c *Config) []field {
 		}
 		v := root.Field(i)
 		for j := range v.NumField() {
-			list = append(list, newField(group, v.Type().Field(j), v.Field(j)))
+			f := newField(group, v.Type().Field(j), v.Field(j))
+			f.group, f.position = i, j
+			list = append(list, f)
 		}
 	}
 	return list
-}
+})
 
 func newField(group string, t reflect.StructField, at reflect.Value) field {
 	o := Option{

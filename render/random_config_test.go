@@ -44,7 +44,7 @@ func (r *random) option(o config.Option) string {
 	case o.Format == "memory":
 		return r.one("3Gi", "128Mi", "1G", "0")
 	case o.Format == "version":
-		return r.one("15", "16", "17")
+		return r.one("14", "15", "16", "17", "18")
 	case o.Format == "cron":
 		return r.one("15 3 * * *", "*/5 * * * *")
 	}

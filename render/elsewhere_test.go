@@ -1,0 +1,139 @@
+package render_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Where options and fields act that change nothing of what is rendered, of the
+// roles, or of Patroni's configuration. The reference shows these words.
+const (
+	inOperator  = "operator"           // how the process itself works
+	inDeletion  = "deletion"           // whether and how a cluster's objects go
+	inRollout   = "rolling changes"    // when and how pods are replaced
+	inSQL       = "roles"              // how the databases are reached
+	inTeams     = "roles of teams"     // what the members of teams are made to
+	inObsolete  = "nothing (obsolete)" // kept so that old configurations are accepted
+	inNothing   = "nothing yet"        // no code reads it; a test makes sure of that
+	testsSuffix = "_test.go"
+)
+
+// optionsElsewhere are the options that TestEffects need not see at work.
+func optionsElsewhere() map[string]string {
+	return map[string]string{
+		"resync_period":           inOperator,
+		"repair_period":           inOperator,
+		"enable_crd_registration": inOperator,
+		"crd_categories":          inOperator,
+		"workers":                 inOperator,
+		"debug_logging":           inOperator,
+		"enable_load_balancer":    inObsolete,
+		"ready_wait_interval":     inObsolete,
+		"ready_wait_timeout":      inObsolete,
+		"watched_namespace":       inOperator,
+
+		"enable_lazy_spilo_upgrade":  inRollout,
+		"ignored_annotations":        inRollout,
+		"patroni_api_check_interval": inRollout,
+		"patroni_api_check_timeout":  inRollout,
+
+		"delete_annotation_date_key":              inDeletion,
+		"delete_annotation_name_key":              inDeletion,
+		"enable_finalizers":                       inDeletion,
+		"enable_secrets_deletion":                 inDeletion,
+		"enable_persistent_volume_claim_deletion": inDeletion,
+
+		"cluster_domain":              inSQL,
+		"enable_database_access":      inSQL,
+		"team_api_role_configuration": inTeams,
+
+		"enable_maintenance_windows":            inNothing,
+		"maintenance_windows":                   inNothing,
+		"major_version_upgrade_team_allow_list": inNothing,
+		"master_pod_move_timeout":               inNothing,
+		"storage_resize_mode":                   inNothing,
+		"aws_region":                            inNothing,
+		"resource_check_interval":               inNothing,
+		"resource_check_timeout":                inNothing,
+		"pod_label_wait_timeout":                inNothing,
+		"pod_deletion_wait_timeout":             inNothing,
+		"api_port":                              inNothing,
+		"ring_log_lines":                        inNothing,
+		"cluster_history_entries":               inNothing,
+		"enable_password_rotation":              inNothing,
+		"password_rotation_interval":            inNothing,
+		"password_rotation_user_retention":      inNothing,
+		"oauth_token_secret_name":               inNothing,
+		"infrastructure_roles_secret_name":      inNothing,
+		"infrastructure_roles_secrets":          inNothing,
+		"teams_api_url":                         inNothing,
+		"enable_teams_api":                      inNothing,
+		"enable_team_superuser":                 inNothing,
+		"role_deletion_suffix":                  inNothing,
+		"enable_team_member_deprecation":        inNothing,
+		"enable_postgres_team_crd":              inNothing,
+		"enable_postgres_team_crd_superusers":   inNothing,
+		"postgres_superuser_teams":              inNothing,
+	}
+}
+
+// fieldsElsewhere are such fields of the manifest.
+func fieldsElsewhere() map[string]string {
+	return map[string]string{
+		"spec.volume.iops":                    inNothing,
+		"spec.volume.throughput":              inNothing,
+		"spec.volume.type":                    inNothing,
+		"spec.usersIgnoringSecretRotation":    inNothing,
+		"spec.usersWithSecretRotation":        inNothing,
+		"spec.usersWithInPlaceSecretRotation": inNothing,
+		"spec.maintenanceWindows":             inNothing,
+	}
+}
+
+// checkUse holds the lists above to the code: what is said to act somewhere is
+// read there, and what is said to act nowhere yet is not.
+func checkUse(t *testing.T, name, goName, where string) {
+	t.Helper()
+	if where == inObsolete {
+		return
+	}
+	var users []string
+	directories := []string{"controller", "roles", "rollout", "patroni", "render"}
+	if where == inOperator {
+		directories = append(directories, "cmd/postgres-operator")
+	}
+	for _, directory := range directories {
+		paths, err := filepath.Glob(filepath.Join("..", directory, "*.go"))
+		require.NoError(t, err)
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			require.NoError(t, err)
+			if !strings.HasSuffix(path, testsSuffix) && (mentions(string(text), goName) || mentions(string(text), goName+"s")) {
+				users = append(users, path)
+			}
+		}
+	}
+	if where == inNothing {
+		require.Empty(t, users, "%s is used now: elsewhere_test.go has to say where it acts", name)
+		return
+	}
+	require.NotEmpty(t, users, "elsewhere_test.go says that %s acts in %s, but nothing reads it", name, where)
+}
+
+// mentions tells whether a Go file selects a field or method of a name.
+func mentions(text, goName string) bool {
+	for {
+		_, after, found := strings.Cut(text, "."+goName)
+		if !found {
+			return false
+		}
+		if after == "" || !strings.ContainsAny(after[:1], "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") {
+			return true
+		}
+		text = after
+	}
+}
