@@ -2,7 +2,9 @@ package controller
 
 import (
 	"context"
+	"encoding/base64"
 	"flag"
+	"fmt"
 	"maps"
 	"net"
 	"os"
@@ -36,10 +38,11 @@ func (l *legacy) madeByReference() {
 	l.Helper()
 	require.Equal(l, names.ManagerLegacy, filepath.Base(*otherBinary), "the field manager is the name of the binary")
 	l.playKubernetes()
-	l.runReference()
 	written := l.objects
+	l.objects = slices.DeleteFunc(slices.Clone(written), needsDatabase)
+	l.runReference()
 	live := l.live()
-	for _, o := range written {
+	for _, o := range l.objects {
 		id := idOf(o)
 		require.Empty(l, schema.Diff(l.asMade(l.stored(o)), l.asMade(live[id])), id)
 		require.Equal(l, l.asMade(l.stored(o)).Object, l.asMade(live[id]).Object, "%s: order", id)
@@ -54,6 +57,33 @@ func (l *legacy) madeByReference() {
 			require.Contains(l, slices.Collect(maps.Keys(live)), idOf(o), "an object that the file lacks")
 		}
 	}
+	l.objects = written
+	for _, o := range written {
+		if needsDatabase(o) {
+			l.withDrawnPassword(o)
+			require.NoError(l, l.client.Create(l.Context(), o.DeepCopy(), client.FieldOwner(names.ManagerLegacy)), idOf(o))
+		}
+	}
+}
+
+// withDrawnPassword puts the pooler's password that the other operator has drawn in the place of the file's.
+func (l *legacy) withDrawnPassword(o *unstructured.Unstructured) {
+	l.Helper()
+	data, found, _ := unstructured.NestedStringMap(o.Object, "data")
+	if !found {
+		return
+	}
+	drawn := dataOf(l.get(secretKind, "pooler."+l.name+".credentials"))["password"]
+	list := fmt.Sprintf("\"pooler\" \"%s\"\n", drawn)
+	data["userlist.txt"] = base64.StdEncoding.EncodeToString([]byte(list))
+	require.NoError(l, unstructured.SetNestedStringMap(o.Object, data, "data"))
+}
+
+// needsDatabase: poolers are made when the database has answered, which there is none of here. Their
+// credential is made before.
+func needsDatabase(o *unstructured.Unstructured) bool {
+	data, _, _ := unstructured.NestedMap(o.Object, "data")
+	return o.GetLabels()[names.PoolerLabel] != "" && data["username"] == nil
 }
 
 // runReference runs it until it says that the cluster runs.
@@ -80,7 +110,10 @@ func (l *legacy) runReference() {
 			found := newObject(o.GroupVersionKind())
 			assert.NoError(c, l.client.Get(ctx, client.ObjectKeyFromObject(o), found))
 		}
-		assert.NotContains(c, []string{"", "Creating"}, l.cluster(l.name).Status.PostgresClusterStatus)
+		pg := l.cluster(l.name)
+		if primary, replica := pg.Spec.Poolers(); !primary && !replica { // else it waits for a database
+			assert.NotContains(c, []string{"", "Creating"}, pg.Status.PostgresClusterStatus)
+		}
 	}, time.Minute, 500*time.Millisecond)
 }
 
