@@ -88,3 +88,38 @@ func (w Window) begins(day time.Weekday) bool { return w.Weekday == nil || *w.We
 func sinceMidnight(t time.Time) time.Duration {
 	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
 }
+
+// Open tells whether t is inside any of some windows. Without windows every time is good.
+func Open(windows []Window, t time.Time) bool {
+	if len(windows) == 0 {
+		return true
+	}
+	for _, w := range windows {
+		if w.Contains(t) {
+			return true
+		}
+	}
+	return false
+}
+
+// Next is the first start of a window after t, the zero time when there are no windows.
+func Next(windows []Window, t time.Time) time.Time {
+	var next time.Time
+	for _, w := range windows {
+		if at := w.next(t); next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
+	return next
+}
+
+func (w Window) next(t time.Time) time.Time {
+	t = t.UTC()
+	midnight := time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
+	for day := 0; ; day++ { // a week at most
+		at := midnight.AddDate(0, 0, day).Add(w.Start)
+		if at.After(t) && w.begins(at.Weekday()) {
+			return at
+		}
+	}
+}

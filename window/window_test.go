@@ -1,6 +1,7 @@
 package window_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -49,6 +50,38 @@ func TestMaintenanceWindow(t *testing.T) {
 		_, err := window.Parse(wrong)
 		require.ErrorContains(t, err, "want HH:MM-HH:MM", wrong)
 	}
+}
+
+func TestNextWindow(t *testing.T) {
+	const minute = "2006-01-02 15:04"
+	for _, test := range []struct {
+		windows, now string // 2026-08-01 is a Saturday
+		open         bool
+		next         string
+	}{
+		{"01:00-06:00", "2026-08-01 00:59", false, "2026-08-01 01:00"},
+		{"01:00-06:00", "2026-08-01 01:00", true, "2026-08-02 01:00"},
+		{"01:00-06:00", "2026-08-01 06:01", false, "2026-08-02 01:00"},
+		{"Sat:22:00-02:00", "2026-08-01 21:00", false, "2026-08-01 22:00"},
+		{"Sat:22:00-02:00", "2026-08-02 01:00", true, "2026-08-08 22:00"},
+		{"Sat:22:00-02:00", "2026-08-02 03:00", false, "2026-08-08 22:00"},
+		{"Sun:03:00-04:00 Sat:05:00-06:00", "2026-08-01 06:30", false, "2026-08-02 03:00"},
+		{"Sun:03:00-04:00 02:00-02:30", "2026-08-01 06:30", false, "2026-08-02 02:00"},
+		{"23:00-01:00", "2026-12-31 22:00", false, "2026-12-31 23:00"},
+		{"00:30-01:00", "2026-12-31 22:00", false, "2027-01-01 00:30"},
+	} {
+		var windows []window.Window
+		for text := range strings.FieldsSeq(test.windows) {
+			w, err := window.Parse(text)
+			require.NoError(t, err)
+			windows = append(windows, w)
+		}
+		now := parse(t, minute, test.now)
+		require.Equal(t, test.open, window.Open(windows, now), "%s at %s", test.windows, test.now)
+		require.Equal(t, test.next, window.Next(windows, now).Format(minute), "%s at %s", test.windows, test.now)
+	}
+	require.True(t, window.Open(nil, time.Now()), "without windows every time is good")
+	require.Zero(t, window.Next(nil, time.Now()))
 }
 
 func parse(t *testing.T, layout, text string) time.Time {
