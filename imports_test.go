@@ -55,11 +55,17 @@ var laws = map[string]law{
 		"sigs.k8s.io/controller-runtime": pure,
 		"database/sql":                   pure,
 	}},
+	"upgrade": {may: []string{"patroni"}, never: map[string]string{
+		"k8s.io/":                        "it decides; what it knows of Kubernetes is told to it",
+		"sigs.k8s.io/controller-runtime": pure,
+		"database/sql":                   pure,
+		"time":                           "whether a window is open is told to it",
+	}},
 	"roles": {may: []string{"api/v1", "config", "names"}, never: map[string]string{
 		"k8s.io/client-go":               "the role syncer knows Postgres, not Kubernetes",
 		"sigs.k8s.io/controller-runtime": "the role syncer knows Postgres, not Kubernetes",
 	}},
-	"controller": {may: []string{"api/v1", "apply", "config", "names", "patroni", "render", "roles", "rollout", "schema", "templates"},
+	"controller": {may: []string{"api/v1", "apply", "config", "names", "patroni", "render", "roles", "rollout", "schema", "templates", "upgrade"},
 		never: map[string]string{"database/sql": noSQL, "github.com/lib/pq": noSQL}},
 }
 
