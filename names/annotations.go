@@ -58,6 +58,8 @@ const (
 	ManagerRoles   = "postgres-operator/roles"
 	ManagerStatus  = "postgres-operator/status"
 	ManagerPatroni = "postgres-operator/patroni"
+	ManagerVolumes = "postgres-operator/volumes"
+	ManagerUpgrade = "postgres-operator/upgrade"
 
 	// ManagerLegacy wrote, by updates, what Zalando's operator made: the name
 	// is that binary's.

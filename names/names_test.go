@@ -68,7 +68,7 @@ func TestFixedNamesAreValid(t *testing.T) {
 		require.Empty(t, validation.IsQualifiedName(strings.ToLower(key)), key)
 	}
 	require.Empty(t, validation.IsQualifiedName(names.Finalizer))
-	managers := []string{names.ManagerCluster, names.ManagerRollout, names.ManagerRoles, names.ManagerStatus, names.ManagerPatroni, names.ManagerLegacy}
+	managers := []string{names.ManagerCluster, names.ManagerRollout, names.ManagerRoles, names.ManagerStatus, names.ManagerPatroni, names.ManagerVolumes, names.ManagerUpgrade, names.ManagerLegacy}
 	require.Len(t, slices.Compact(slices.Sorted(slices.Values(managers))), len(managers), "field managers are distinct")
 	for _, manager := range managers {
 		require.Empty(t, metav1validation.ValidateFieldManager(manager, field.NewPath("fieldManager")))

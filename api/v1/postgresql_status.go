@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	kjson "sigs.k8s.io/json"
 )
 
@@ -37,6 +38,10 @@ const (
 	ConditionConfigured = "Configured"
 	// ConditionRolesSynced: roles and databases are as the manifest says.
 	ConditionRolesSynced = "RolesSynced"
+	// ConditionVolumesResized: every volume is as the manifest asks.
+	ConditionVolumesResized = "VolumesResized"
+	// ConditionUpgraded: the version of Postgres that is wanted runs.
+	ConditionUpgraded = "Upgraded"
 )
 
 // PostgresStatus is what the operator knows of a cluster.
@@ -66,12 +71,41 @@ type PostgresStatus struct {
 	// +listType=atomic
 	PatroniConfiguration []string `json:"patroniConfiguration,omitempty"`
 
+	// majorVersion of Postgres that the primary runs, as last seen.
+	//
+	// +optional
+	MajorVersion string `json:"majorVersion,omitempty"`
+
+	// majorUpgrade is the major upgrade that is under way; absent when there is none.
+	//
+	// +optional
+	MajorUpgrade *MajorUpgrade `json:"majorUpgrade,omitempty"`
+
 	// conditions say the same in a way that tools understand, such as kubectl wait.
 	//
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// MajorUpgrade is written before anything is done, so that an upgrade is never started twice, and
+// taken away when its end is known.
+type MajorUpgrade struct {
+	// from and to are major versions.
+	From string `json:"from"`
+	To   string `json:"to"`
+
+	// pod, and the container in it, that the upgrade runs in.
+	Pod       string    `json:"pod"`
+	PodUID    types.UID `json:"podUID"`
+	Container string    `json:"container"`
+
+	// begun tells that the upgrade may have been started. Before, it can be given up.
+	Begun bool `json:"begun"`
+
+	// claimed is when. It also tells this upgrade from others in the same container.
+	Claimed metav1.Time `json:"claimed"`
 }
 
 // UnmarshalJSON also accepts a bare string, which is how a status was stored before it was an object.
