@@ -27,6 +27,8 @@ type Connector struct {
 
 	// Timeouts; zero means 10 s to connect, 30 s for a statement, 5 s for a lock.
 	ConnectTimeout, StatementTimeout, LockTimeout time.Duration
+
+	readOnly bool // the server refuses to write
 }
 
 // String masks the password.
@@ -53,6 +55,8 @@ func (c Connector) Open(database string) (*sql.DB, error) {
 			"synchronous_commit": "local",
 			"statement_timeout":  milliseconds(or(c.StatementTimeout, 30*time.Second)),
 			"lock_timeout":       milliseconds(or(c.LockTimeout, 5*time.Second)),
+
+			"default_transaction_read_only": strconv.FormatBool(c.readOnly),
 		},
 	})
 	if err != nil {

@@ -9,7 +9,7 @@
 //	Diff(Set, State, passwords)       ─► Plan   ordered statements, printable, passwords masked (pure)
 //	Execute(connection, Plan)         ─► Report what was done and what could not be
 //
-// Sync runs them. When State has all of Set, Plan is empty and nothing is written.
+// Sync runs them, Preview stops at the Plan. When State has all of Set, Plan is empty and nothing is written.
 //
 // What is asked for is added and kept, what is not mentioned is left alone: people and applications
 // change roles too, so nothing is dropped, and a flag or membership that the manifest does not name
