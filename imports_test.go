@@ -61,11 +61,16 @@ var laws = map[string]law{
 		"database/sql":                   pure,
 		"time":                           "whether a window is open is told to it",
 	}},
+	"hold": {may: []string{"rollout"}, never: map[string]string{
+		"k8s.io/client-go":               pure,
+		"sigs.k8s.io/controller-runtime": pure,
+	}},
+	"waves": {never: map[string]string{"k8s.io/": "it is about names and time"}},
 	"roles": {may: []string{"api/v1", "config", "names"}, never: map[string]string{
 		"k8s.io/client-go":               "the role syncer knows Postgres, not Kubernetes",
 		"sigs.k8s.io/controller-runtime": "the role syncer knows Postgres, not Kubernetes",
 	}},
-	"controller": {may: []string{"api/v1", "apply", "config", "names", "patroni", "render", "roles", "rollout", "schema", "templates", "upgrade"},
+	"controller": {may: []string{"api/v1", "apply", "config", "hold", "names", "patroni", "render", "roles", "rollout", "schema", "templates", "waves", "upgrade"},
 		never: map[string]string{"database/sql": noSQL, "github.com/lib/pq": noSQL}},
 }
 
