@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
@@ -10,7 +11,10 @@ import (
 // decoder reads values off an evaluation, whole numbers as int64. What is
 // nothing but a reference to the input is copied from there: to read a field
 // off an evaluation takes longer than to evaluate it.
-type decoder struct{ input map[string]any }
+type decoder struct {
+	input map[string]any
+	*withheld
+}
 
 // decode reads one value. A null means that there is no opinion about a field:
 // it is left out.
@@ -65,7 +69,7 @@ func (d decoder) decodeStruct(v cue.Value) (any, error) {
 			object[fields.Selector().Unquoted()] = value
 		}
 	}
-	return object, nil
+	return object, d.putBack(object)
 }
 
 func (d decoder) decodeList(v cue.Value) (any, error) {
@@ -83,7 +87,7 @@ func (d decoder) decodeList(v cue.Value) (any, error) {
 			list = append(list, value)
 		}
 	}
-	return list, nil
+	return d.list(list), nil
 }
 
 // referenced finds the part of the input that a value stands for. There is
@@ -98,22 +102,41 @@ func (d decoder) referenced(v cue.Value) (any, bool) {
 	default:
 		return nil, false
 	}
-	_, path := v.ReferencePath()
-	steps := path.Selectors()
-	if len(steps) == 0 || steps[0] != inputField {
-		return nil, false
-	}
-	var at any = d.input
-	for _, step := range steps[1:] {
-		fields, ok := at.(map[string]any)
-		if !ok || step.LabelType() != cue.StringLabel {
+	steps, known := inputChain(source)
+	if !known || slices.Contains(steps, anyKey) {
+		if steps, known = inputPath(v); !known {
 			return nil, false
 		}
-		if at, ok = fields[step.Unquoted()]; !ok {
+	}
+	var at any = d.input
+	for _, step := range steps {
+		fields, ok := at.(map[string]any)
+		if !ok {
+			return nil, false
+		}
+		if at, ok = fields[step]; !ok {
 			return nil, false
 		}
 	}
 	return at, true
+}
+
+// inputPath asks the evaluation which part of the input a value refers to,
+// which takes long, but knows what an index came to.
+func inputPath(v cue.Value) ([]string, bool) {
+	_, path := v.ReferencePath()
+	selectors := path.Selectors()
+	if len(selectors) == 0 || selectors[0] != inputField {
+		return nil, false
+	}
+	var steps []string
+	for _, selector := range selectors[1:] {
+		if selector.LabelType() != cue.StringLabel {
+			return nil, false
+		}
+		steps = append(steps, selector.Unquoted())
+	}
+	return steps, true
 }
 
 // withoutNulls copies a plain value and leaves out what is null.

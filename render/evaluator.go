@@ -9,6 +9,7 @@ import (
 type evaluator struct {
 	context   *cue.Context
 	templates cue.Value
+	attention attention
 	renders   int
 }
 
@@ -23,7 +24,8 @@ var (
 // ever.
 func (e *evaluator) render(input map[string]any, order listOrder) ([]Object, error) {
 	e.renders++
-	facts := map[string]any{inputField.Unquoted(): e.withLists(input)}
+	kept := &withheld{attention: e.attention}
+	facts := map[string]any{inputField.Unquoted(): e.withLists(kept.from(input))}
 	evaluated := e.templates.Unify(e.context.Encode(facts, cue.NilIsAny(false)))
 	if err := evaluated.Err(); err != nil {
 		return nil, templateError(err)
@@ -33,7 +35,7 @@ func (e *evaluator) render(input map[string]any, order listOrder) ([]Object, err
 		return nil, templateError(err)
 	}
 	var objects []Object
-	read := decoder{input: input}
+	read := decoder{input: input, withheld: kept}
 	for fields.Next() {
 		object, err := read.object(fields.Selector().Unquoted(), fields.Value())
 		if err != nil {

@@ -1,6 +1,7 @@
 package render_test
 
 import (
+	"io/fs"
 	"path/filepath"
 	"testing"
 	"testing/fstest"
@@ -34,9 +35,13 @@ func TestTrustedInput(t *testing.T) {
 	}
 }
 
+func fileOverlay(content string) fs.FS {
+	return fstest.MapFS{"o.cue": {Data: []byte("package templates\n\n" + content)}}
+}
+
 func overlaid(t *testing.T, overlay string) *render.Renderer {
 	t.Helper()
-	r, err := render.New(fstest.MapFS{"o.cue": {Data: []byte("package templates\n\n" + overlay)}})
+	r, err := render.New(fileOverlay(overlay))
 	require.NoError(t, err)
 	return r
 }

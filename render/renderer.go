@@ -27,7 +27,7 @@ type Renderer struct {
 	trusted []source // without the contract of the input, see trusting
 	idle    chan *evaluator
 
-	readsManifest bool // whether templates look at the manifest itself
+	attention attention // that trusted sources pay to the input
 }
 
 // rendersPerEvaluator bounds what an evaluator can accumulate. Compiling costs
@@ -43,17 +43,17 @@ func New(overlays ...fs.FS) (*Renderer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := newEvaluator(sources); err != nil {
+	if _, err := newEvaluator(sources, everything()); err != nil {
 		return nil, err
 	}
 	r := &Renderer{
-		sources:       sources,
-		trusted:       trusting(sources),
-		idle:          make(chan *evaluator, runtime.GOMAXPROCS(0)),
-		readsManifest: readsManifest(sources),
+		sources:   sources,
+		trusted:   trusting(sources),
+		idle:      make(chan *evaluator, runtime.GOMAXPROCS(0)),
+		attention: attentionOf(sources),
 	}
-	if first, err := newEvaluator(r.trusted); err != nil {
-		r.trusted = sources // an overlay refers to the contract
+	if first, err := newEvaluator(r.trusted, r.attention); err != nil {
+		r.trusted, r.attention = sources, everything() // an overlay refers to the contract
 	} else {
 		r.idle <- first
 	}
@@ -70,30 +70,31 @@ func (r *Renderer) Render(view View) ([]Object, error) {
 	order := newListOrder(view)
 	objects, err := e.render(r.templateInput(view), order)
 	if err != nil {
-		return nil, r.explain(view, order, err)
+		objects, err = r.again(view, order)
+	}
+	if err != nil {
+		return nil, err
 	}
 	r.release(e)
 	slices.SortFunc(objects, byID)
 	return objects, nil
 }
 
-// explain finds the best words for an error: those of the templates as they
-// are written, which name the type of what conflicts, and its place.
-func (r *Renderer) explain(view View, order listOrder, cause error) error {
-	e, err := newEvaluator(r.sources)
+// again renders without any shortcut. It finds the best words for an error:
+// those of the templates as they are written, which name the type of what
+// conflicts, and its place. And it renders what only a shortcut has failed at.
+func (r *Renderer) again(view View, order listOrder) ([]Object, error) {
+	e, err := newEvaluator(r.sources, everything())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if _, err := e.render(plain(&view), order); err != nil {
-		return err
-	}
-	return cause
+	return e.render(plain(&view), order)
 }
 
 // templateInput turns a View into plain maps and lists, as its JSON would
 // have them: this is what the fields of input.cue are called after.
 func (r *Renderer) templateInput(view View) map[string]any {
-	if r.readsManifest {
+	if r.attention.readsManifest() {
 		return plain(&view)
 	}
 	view.Manifest = Manifest{}
@@ -107,7 +108,7 @@ func (r *Renderer) evaluator() (*evaluator, error) {
 	case e := <-r.idle:
 		return e, nil
 	default:
-		return newEvaluator(r.trusted)
+		return newEvaluator(r.trusted, r.attention)
 	}
 }
 

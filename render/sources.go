@@ -190,36 +190,10 @@ func trusting(sources []source) []source {
 	return trusted
 }
 
-// readsManifest tells whether templates select input.manifest, or do with the
-// whole input what may come down to that. The built-in ones need decisions,
-// not the manifest.
-func readsManifest(sources []source) bool {
-	reads := false
-	look := func(node ast.Node) bool {
-		if selector, ok := node.(*ast.SelectorExpr); ok && isInput(selector.X) {
-			name, _, err := ast.LabelName(selector.Sel)
-			reads = reads || err != nil || name == "manifest"
-			return false
-		}
-		reads = reads || isInput(node)
-		return true
-	}
-	for _, s := range sources {
-		if file, err := parse(s); err == nil && s.name != contractFile {
-			ast.Walk(file, look, nil)
-		}
-	}
-	return reads
-}
-
-func isInput(node ast.Node) bool {
-	ident, ok := node.(*ast.Ident)
-	return ok && ident.Name == inputField.Unquoted()
-}
-
-// newEvaluator compiles all sources into one value. The files are parsed anew
-// for each evaluator: compiling changes syntax trees.
-func newEvaluator(sources []source) (*evaluator, error) {
+// newEvaluator compiles all sources into one value, which pays attention to the
+// input as told. The files are parsed anew for each evaluator: compiling
+// changes syntax trees.
+func newEvaluator(sources []source, attention attention) (*evaluator, error) {
 	instance := build.NewContext().NewInstance(templatePackage, nil)
 	for _, s := range sources {
 		file, err := parse(s)
@@ -242,5 +216,5 @@ func newEvaluator(sources []source) (*evaluator, error) {
 	if !value.LookupPath(cue.MakePath(objectsField)).Exists() {
 		return nil, errors.New("the templates define no objects")
 	}
-	return &evaluator{context: context, templates: value}, nil
+	return &evaluator{context: context, templates: value, attention: attention}, nil
 }
