@@ -55,6 +55,13 @@ var laws = map[string]law{
 		"sigs.k8s.io/controller-runtime": pure,
 		"database/sql":                   pure,
 	}},
+	"volumes": {never: map[string]string{
+		"k8s.io/api/":                    "it decides; what it knows of Kubernetes is told to it",
+		"k8s.io/client-go":               pure,
+		"sigs.k8s.io/controller-runtime": pure,
+		"github.com/aws":                 pure,
+		"database/sql":                   pure,
+	}},
 	"upgrade": {may: []string{"patroni"}, never: map[string]string{
 		"k8s.io/":                        "it decides; what it knows of Kubernetes is told to it",
 		"sigs.k8s.io/controller-runtime": pure,
@@ -70,7 +77,7 @@ var laws = map[string]law{
 		"k8s.io/client-go":               "the role syncer knows Postgres, not Kubernetes",
 		"sigs.k8s.io/controller-runtime": "the role syncer knows Postgres, not Kubernetes",
 	}},
-	"controller": {may: []string{"api/v1", "apply", "config", "hold", "names", "patroni", "render", "roles", "rollout", "schema", "templates", "waves", "upgrade"},
+	"controller": {may: []string{"api/v1", "apply", "config", "hold", "names", "patroni", "render", "roles", "rollout", "schema", "templates", "upgrade", "volumes", "waves"},
 		never: map[string]string{"database/sql": noSQL, "github.com/lib/pq": noSQL}},
 }
 
