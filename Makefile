@@ -5,8 +5,8 @@ VERSION ?= v0.1.0
 BIN     := $(CURDIR)/bin
 LOCAL   := $(BIN)/local
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-# Debian packages that the tests need: a PostgreSQL server for `roles`, psql for the tutorial.
-APT_PACKAGES := postgresql postgresql-contrib postgresql-client
+# Debian packages that the tests need: a PostgreSQL server for `roles`, PgBouncer for `pgbouncer`, psql for the tutorial.
+APT_PACKAGES := postgresql postgresql-contrib postgresql-client pgbouncer
 
 .DEFAULT_GOAL := help
 .PHONY: help build image generate tidy verify lint unit test e2e up down status env deploy undeploy prerequisites $(LOCAL)

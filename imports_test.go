@@ -48,8 +48,9 @@ var laws = map[string]law{
 		"crypto/rand":                    pure,
 		"math/rand":                      pure,
 	}},
-	"apply":   {may: []string{"schema"}, never: map[string]string{"database/sql": noSQL}},
-	"patroni": {never: map[string]string{"k8s.io/": "Patroni's API is plain HTTP", "database/sql": noSQL}},
+	"apply":     {may: []string{"schema"}, never: map[string]string{"database/sql": noSQL}},
+	"patroni":   {never: map[string]string{"k8s.io/": "Patroni's API is plain HTTP", "database/sql": noSQL}},
+	"pgbouncer": {never: map[string]string{"k8s.io/": "the console is reached by address, whatever runs PgBouncer"}},
 	"rollout": {may: []string{"names", "patroni"}, never: map[string]string{
 		"k8s.io/client-go":               pure,
 		"sigs.k8s.io/controller-runtime": pure,
@@ -77,7 +78,7 @@ var laws = map[string]law{
 		"k8s.io/client-go":               "the role syncer knows Postgres, not Kubernetes",
 		"sigs.k8s.io/controller-runtime": "the role syncer knows Postgres, not Kubernetes",
 	}},
-	"controller": {may: []string{"api/v1", "apply", "config", "hold", "names", "patroni", "render", "roles", "rollout", "schema", "templates", "upgrade", "volumes", "waves"},
+	"controller": {may: []string{"api/v1", "apply", "config", "hold", "names", "patroni", "pgbouncer", "render", "roles", "rollout", "schema", "templates", "upgrade", "volumes", "waves"},
 		never: map[string]string{"database/sql": noSQL, "github.com/lib/pq": noSQL}},
 }
 
