@@ -3,11 +3,14 @@ package roles
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 )
 
 // maintenance is the database for what belongs to the server as a whole. Every cluster has it.
@@ -21,6 +24,9 @@ type Connector struct {
 
 	User     string
 	Password string
+
+	// Changing is the password that User is about to get, or has got already; empty for none.
+	Changing string
 
 	// SSLMode as in libpq; empty means require.
 	SSLMode string
@@ -43,8 +49,23 @@ func (c Connector) GoString() string { return c.String() }
 // superuser's rights (CVE-2018-1058), and does not wait for synchronous replicas, so that roles can
 // be made while there is none.
 func (c Connector) Open(database string) (*sql.DB, error) {
-	connector, err := pq.NewConnectorConfig(pq.Config{
-		Host: c.Host, Port: or(c.Port, 5432), Database: database, User: c.User, Password: c.Password,
+	way, err := c.way(database, c.Password)
+	if err == nil && c.Changing != "" {
+		var next driver.Connector
+		next, err = c.way(database, c.Changing)
+		way = changing{way, next}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("prepare the connection to %s, %s: %w", c, databaseItem(database), err)
+	}
+	db := sql.OpenDB(way)
+	db.SetMaxOpenConns(1)
+	return db, nil
+}
+
+func (c Connector) way(database, password string) (driver.Connector, error) {
+	return pq.NewConnectorConfig(pq.Config{
+		Host: c.Host, Port: or(c.Port, 5432), Database: database, User: c.User, Password: password,
 		SSLMode:         pq.SSLMode(or(c.SSLMode, string(pq.SSLModeRequire))),
 		SSLSNI:          true,
 		ConnectTimeout:  or(c.ConnectTimeout, 10*time.Second),
@@ -59,13 +80,23 @@ func (c Connector) Open(database string) (*sql.DB, error) {
 			"default_transaction_read_only": strconv.FormatBool(c.readOnly),
 		},
 	})
-	if err != nil {
-		return nil, fmt.Errorf("prepare the connection to %s, %s: %w", c, databaseItem(database), err)
-	}
-	db := sql.OpenDB(connector)
-	db.SetMaxOpenConns(1)
-	return db, nil
 }
+
+// changing connects with the password of old or, where that is no longer the one, with that of next.
+type changing struct{ old, next driver.Connector }
+
+// Connect implements driver.Connector.
+func (w changing) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := w.old.Connect(ctx)
+	var refused *pq.Error
+	if errors.As(err, &refused) && refused.Code == pqerror.InvalidPassword {
+		return w.next.Connect(ctx)
+	}
+	return conn, err
+}
+
+// Driver implements driver.Connector.
+func (w changing) Driver() driver.Driver { return w.old.Driver() }
 
 func or[T comparable](value, otherwise T) T {
 	var zero T

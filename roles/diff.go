@@ -42,6 +42,9 @@ func Diff(want Set, have State, passwords Passwords) Plan {
 		d.database(database)
 	}
 	d.contents()
+	for _, rotation := range want.Rotations {
+		d.expired(rotation)
+	}
 	sortProblems(d.plan.Problems)
 	return d.plan
 }
@@ -102,7 +105,7 @@ func missingFlags(want []string, have map[string]bool) []string {
 
 // verifier is the one to store, empty when the stored one is good or the role has no password.
 func (d *differ) verifier(role Role, have ActualRole) (Verifier, error) {
-	if !role.NeedsSecret() {
+	if !role.NeedsSecret() || role.KeepsPassword {
 		return "", nil
 	}
 	clear, ok := d.passwords.Clear[role.Name]
@@ -180,7 +183,8 @@ func (d *differ) known(name string) bool {
 // parameters sets what differs and resets what is no longer wanted. A role without wanted parameters
 // keeps what it has.
 func (d *differ) parameters(role Role) {
-	if len(role.Parameters) == 0 {
+	wanted := d.parametersOf(role)
+	if len(wanted) == 0 {
 		return
 	}
 	have := d.have.Roles[role.Name].Parameters
@@ -188,14 +192,14 @@ func (d *differ) parameters(role Role) {
 		d.do(Statement{Item: roleItem(role.Name), Action: action, sql: sql, needs: []string{roleKey(role.Name)}, field: role.Field})
 	}
 	for _, name := range slices.Sorted(maps.Keys(have)) {
-		if _, wanted := findParameter(role.Parameters, name); !wanted {
+		if _, found := findParameter(wanted, name); !found {
 			do("reset", resetParameter(role.Name, name))
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(role.Parameters)) {
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		stored, found := findParameter(have, name)
-		if !found || !sameParameter(name, role.Parameters[name], stored) {
-			do("set", setParameter(role.Name, name, role.Parameters[name]))
+		if !found || !sameParameter(name, wanted[name], stored) {
+			do("set", setParameter(role.Name, name, wanted[name]))
 		}
 	}
 }

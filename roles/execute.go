@@ -21,6 +21,14 @@ type Report struct {
 
 	// Problems are all items that are not as they should be, sorted.
 	Problems []Problem
+
+	unfinished map[string]bool // items of statements that were not run or failed
+}
+
+// InStep tells whether a role is as it should be, the statements about it having all been run.
+func (r Report) InStep(role string) bool {
+	item := roleItem(role)
+	return !r.unfinished[item] && !slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Item == item })
 }
 
 // Sync brings a server to what want asks for. The error is for a server that cannot be used at all;
@@ -35,7 +43,7 @@ func Sync(ctx context.Context, server Connector, want Set, passwords Passwords) 
 		plan := Diff(want, state, passwords)
 		report := Execute(ctx, server, plan)
 		total.Done = append(total.Done, report.Done...)
-		total.Skipped = report.Skipped
+		total.Skipped, total.unfinished = report.Skipped, report.unfinished
 		total.Problems = slices.Concat(want.Problems, unread, plan.Problems, report.Problems)
 		if !slices.ContainsFunc(report.Done, createsDatabase) {
 			break
@@ -49,7 +57,7 @@ func createsDatabase(s Statement) bool { return strings.HasPrefix(s.makes, datab
 
 // Execute runs a plan in its order. A statement that fails stops only those that need what it makes.
 func Execute(ctx context.Context, server Connector, plan Plan) Report {
-	e := &executor{server: server, failed: map[string]bool{}}
+	e := &executor{server: server, failed: map[string]bool{}, report: Report{unfinished: map[string]bool{}}}
 	for key := range plan.blocked {
 		e.failed[key] = true
 	}
@@ -57,6 +65,9 @@ func Execute(ctx context.Context, server Connector, plan Plan) Report {
 	for i, statement := range plan.Statements {
 		if e.lost != nil || ctx.Err() != nil {
 			e.report.Skipped += len(plan.Statements) - i
+			for _, left := range plan.Statements[i:] {
+				e.fail(left)
+			}
 			e.refuse(Problem{Reason: fmt.Sprintf("stopped before the last statement: %v; the next sync goes on", errors.Join(e.lost, ctx.Err()))})
 			break
 		}
@@ -85,6 +96,7 @@ func (e *executor) run(ctx context.Context, s Statement) {
 	}
 	if err := e.connect(or(s.Database, maintenance)); err != nil {
 		e.lost = err
+		e.fail(s)
 		return
 	}
 	_, err := e.db.ExecContext(ctx, s.sql)
@@ -107,6 +119,7 @@ func (e *executor) run(ctx context.Context, s Statement) {
 
 // fail remembers that what the statement makes is not there.
 func (e *executor) fail(s Statement) {
+	e.report.unfinished[s.Item] = true
 	if s.makes != "" {
 		e.failed[s.makes] = true
 	}

@@ -74,7 +74,7 @@ func readServer(ctx context.Context, server Connector, want Set) (State, error) 
 		name, role, err := decodeRole(row)
 		state.Roles[name] = role
 		return err
-	}, pq.Array(rolesToRead(want)))
+	}, pq.Array(rolesToRead(want)), pq.Array(want.rotating()))
 	return state, err
 }
 
@@ -119,6 +119,7 @@ func decodeRole(row []byte) (string, ActualRole, error) {
 		Name       string
 		Verifier   Verifier
 		Parameters []string
+		Databases  []string
 		MemberOf   []struct {
 			Group, Grantor string
 			Admin          bool
@@ -129,7 +130,7 @@ func decodeRole(row []byte) (string, ActualRole, error) {
 		return "", ActualRole{}, err
 	}
 	role := ActualRole{
-		Verifier: in.Verifier, Flags: map[string]bool{}, Parameters: map[string]string{}, MemberOf: map[string]Membership{},
+		Verifier: in.Verifier, Databases: in.Databases, Flags: map[string]bool{}, Parameters: map[string]string{}, MemberOf: map[string]Membership{},
 	}
 	for _, flag := range flagNames() {
 		role.Flags[flag], _ = flags[flag].(bool)

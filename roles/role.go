@@ -51,6 +51,11 @@ type Role struct {
 	// passwords are not rotated unless a manifest says so.
 	DatabaseOwner bool
 
+	// Base is the role that a dated login stands in for; empty for all others. KeepsPassword leaves the
+	// role's password alone: its Secret holds that of a dated login. See Set.Rotated.
+	Base          string
+	KeepsPassword bool
+
 	// SecretNamespace is where the Secret goes; empty means the cluster's namespace.
 	SecretNamespace string
 

@@ -20,6 +20,9 @@ type Set struct {
 	// OwnerRoles is additional_owner_roles: groups of every database owner.
 	OwnerRoles []string
 
+	// Rotations are about roles whose Secrets hand out dated logins, or did.
+	Rotations []Rotation
+
 	// MD5 stores passwords as MD5 hashes instead of SCRAM-SHA-256 verifiers: the manifest's parameter
 	// password_encryption says md5.
 	MD5 bool

@@ -23,7 +23,8 @@ SELECT json_build_object(
     SELECT json_agg(json_build_object('name', d.datname, 'owner', pg_get_userbyid(d.datdba), 'connect', d.datallowconn))
     FROM pg_database d WHERE NOT d.datistemplate AND d.datname NOT IN ('template0', 'template1')))`
 
-// rolesQuery reads the roles named in $1. pg_authid, not pg_roles: only there is the verifier.
+// rolesQuery reads the roles named in $1 and the dated logins of those in $2. pg_authid, not pg_roles: only
+// there is the verifier.
 const rolesQuery = `
 SELECT json_build_object(
   'name', r.rolname, 'SUPERUSER', r.rolsuper, 'INHERIT', r.rolinherit, 'CREATEROLE', r.rolcreaterole,
@@ -32,9 +33,13 @@ SELECT json_build_object(
   'parameters', coalesce(s.setconfig, '{}'),
   'member_of', (
     SELECT coalesce(json_agg(json_build_object('group', g.rolname, 'admin', m.admin_option, 'grantor', pg_get_userbyid(m.grantor))), '[]')
-    FROM pg_auth_members m JOIN pg_authid g ON g.oid = m.roleid WHERE m.member = r.oid))
+    FROM pg_auth_members m JOIN pg_authid g ON g.oid = m.roleid WHERE m.member = r.oid),
+  'databases', CASE WHEN left(r.rolname, -6) = ANY ($2::text[]) THEN (
+    SELECT coalesce(json_agg(DISTINCT coalesce(d.datname, '')), '[]')
+    FROM pg_shdepend s LEFT JOIN pg_database d ON d.oid = s.dbid
+    WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = r.oid) ELSE '[]' END)
 FROM pg_authid r LEFT JOIN pg_db_role_setting s ON s.setrole = r.oid AND s.setdatabase = 0
-WHERE r.rolname = ANY ($1::text[])`
+WHERE r.rolname = ANY ($1::text[]) OR left(r.rolname, -6) = ANY ($2::text[]) AND right(r.rolname, 6) ~ '^[0-9]{6}$'`
 
 // contentsQuery reads, inside a database, the schemas $1, the extensions $2, the default privileges of
 // the roles $3 and the look-up function in schema $4. In lists of grantees, ” is PUBLIC.
@@ -102,6 +107,12 @@ func revokeRole(group, member, grantor string, version int) string {
 	}
 	return sql
 }
+
+// emptyRole frees a role of what keeps it in one database, in one transaction.
+func emptyRole(name, heir string) string {
+	return fmt.Sprintf("REASSIGN OWNED BY %s TO %s; DROP OWNED BY %s", ident(name), ident(heir), ident(name))
+}
+func dropRole(name string) string { return "DROP ROLE " + ident(name) }
 
 func setParameter(role, name, value string) string {
 	return fmt.Sprintf("ALTER ROLE %s SET %s TO %s", ident(role), ident(name), parameterLiteral(name, parameterValue(value)))

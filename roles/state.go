@@ -29,6 +29,10 @@ type ActualRole struct {
 
 	// MemberOf by group.
 	MemberOf map[string]Membership
+
+	// Databases in which a dated login owns something or has privileges; empty for what belongs to no
+	// database. It is not read for other roles.
+	Databases []string
 }
 
 // Membership is a row of pg_auth_members; of several grantors, all are listed.
