@@ -27,4 +27,4 @@
 // their maps and lists.
 package config
 
-//go:generate go run ../generate/configdoc -out ../docs/reference/configuration.md
+//go:generate go run ../generate/configdoc -root ..

@@ -7,6 +7,7 @@ import (
 )
 
 //go:generate go run postgres-operator/generate -root ../..
+//go:generate go run postgres-operator/generate/manifestdoc -root ../..
 
 // GroupName is the API group of every kind in this package.
 const GroupName = "acid.zalan.do"

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"postgres-operator/config"
+	"postgres-operator/generate/effects"
 )
 
 const head = `# Configuration of the operator
@@ -33,18 +35,30 @@ Names without a namespace are looked for in the operator's.
 **Notation in an OperatorConfiguration.** Lists and maps are YAML. An empty text, number, list or map takes the default.
 
 A key marked ↻ takes effect when the operator process starts again; all others at once.
+
+The last column says what changes with an option. *pods* means that the pod template changes: pods are replaced one after the other, the
+primary last.
 `
 
 func main() {
-	out := flag.String("out", "docs/reference/configuration.md", "file to write")
+	root := flag.String("root", "..", "root of the repository")
 	flag.Parse()
-	if err := os.WriteFile(*out, []byte(page(config.Options())), 0o644); err != nil {
+	if err := run(*root); err != nil {
 		log.Fatal(err)
 	}
 }
 
+func run(root string) error {
+	found, err := effects.Read(filepath.Join(root, effects.File))
+	if err != nil {
+		return err
+	}
+	text := page(config.Options(), found)
+	return os.WriteFile(filepath.Join(root, "docs/reference/configuration.md"), []byte(text), 0o644)
+}
+
 // page writes one table per group, in the order of the options.
-func page(options []config.Option) string {
+func page(options []config.Option, found effects.Effects) string {
 	var b strings.Builder
 	b.WriteString(head)
 	group := "none yet"
@@ -55,9 +69,9 @@ func page(options []config.Option) string {
 			if group == "" {
 				title = "Top level"
 			}
-			fmt.Fprintf(&b, "\n## %s\n\n| key | type | default | |\n|---|---|---|---|\n", title)
+			fmt.Fprintf(&b, "\n## %s\n\n| key | type | default | | changes |\n|---|---|---|---|---|\n", title)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", key(o), kind(o), defaults(o), cell(o.Doc)+only(o))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", key(o), kind(o), defaults(o), cell(o.Doc)+only(o), effects.Words(found.Options[o.Key]))
 	}
 	return b.String()
 }
