@@ -27,6 +27,15 @@ const (
 	// a pod. Users may set it too.
 	RollingUpdateRequired = "zalando-postgres-operator-rolling-update-required"
 
+	// RollingUpdateFor stands beside it on pods that the operator itself has
+	// marked, with the revision of the StatefulSet that they lack. When a
+	// manifest is changed back, such marks go.
+	RollingUpdateFor = APIGroup + "/rolling-update-for"
+
+	// PostgresRestarted on a pod holds what its Postgres was last restarted in
+	// place for, as a digest, and when.
+	PostgresRestarted = APIGroup + "/postgres-restarted"
+
 	// UserListDigest on a pooler's Deployment names the user list that its first
 	// pods have read, and on its pods a later one: PgBouncer reads it at its
 	// start alone.

@@ -5,7 +5,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
+
+	"postgres-operator/names"
 )
+
+const waitsForResume = "Patroni is paused; resume it with patronictl resume"
 
 // Plan decides on the next step.
 func Plan(s State) Step {
@@ -22,12 +27,25 @@ func Plan(s State) Step {
 type planner struct {
 	State
 	verdicts map[string]Verdict
+	sorted   []Pod // of pods, once it was called
+}
+
+func (p *planner) pods() []Pod {
+	if p.sorted == nil {
+		p.sorted = p.State.pods()
+	}
+	return p.sorted
 }
 
 // next is the decision, from the most to the least urgent.
 func (p *planner) next() Step {
+	if step, ok := p.move(); ok {
+		return step
+	}
 	if !p.Observed {
-		return Step{Kind: Wait, Waiting: "the StatefulSet controller has not seen the newest StatefulSet"}
+		return Step{
+			Kind: Wait, Waiting: "the StatefulSet controller has not seen the newest StatefulSet", Stuck: p.over(p.progress(), p.Limits.Object),
+		}
 	}
 	for _, pod := range p.pods() {
 		if verdict := p.verdicts[pod.Name]; verdict.Action == Patch && pod.DeletionTimestamp == nil {
@@ -38,36 +56,91 @@ func (p *planner) next() Step {
 		return step
 	}
 	if !p.pending() {
-		return Step{Kind: None}
+		return p.finish()
 	}
 	if step, ok := p.recreateBroken(); ok {
 		return step
 	}
-	if waiting := p.guard(); waiting != "" {
-		return p.wait(waiting)
+	if step, ok := p.guard(); ok {
+		return step
 	}
-	return p.healthyStep()
+	return p.mark(p.healthyStep())
+}
+
+// finish is the end: a rollout is over when all members are healthy. One that was over is not begun
+// again by what happens to members later.
+func (p *planner) finish() Step {
+	for _, pod := range p.pods() {
+		if p.verdicts[pod.Name].Action != Tried {
+			continue
+		}
+		step := p.do(Wait, pod)
+		if step.Waiting = p.down(pod); step.Waiting == "" {
+			step.Waiting, step.Stuck = "Postgres was restarted for it, to no effect", true
+		}
+		return step
+	}
+	if p.Since.IsZero() || len(p.pods()) == 0 {
+		return Step{Kind: None}
+	}
+	if step, ok := p.guard(); ok {
+		return step
+	}
+	if waiting := p.othersDown(Pod{}); waiting != "" {
+		return p.waitForMember(waiting)
+	}
+	return Step{Kind: None}
+}
+
+// mark adds the marks of Zalando's operator for pods that will be recreated, before the first one is:
+// when that operator takes over, it finishes the work. The last pod needs none.
+func (p *planner) mark(step Step) Step {
+	if step.Kind != Recreate && step.Kind != Switchover {
+		return step
+	}
+	for _, pod := range p.pods() {
+		marked := pod.Annotations[names.RollingUpdateRequired] == "true"
+		last := step.Kind == Recreate && pod.Name == step.Pod
+		if p.verdicts[pod.Name].Action == Replace && !marked && !last {
+			step.Mark = append(step.Mark, pod.Name)
+		}
+	}
+	return step
+}
+
+// Marks are the annotations of a pod in Step.Mark.
+func Marks(revision string) map[string]*string {
+	yes := "true"
+	return map[string]*string{names.RollingUpdateRequired: &yes, names.RollingUpdateFor: &revision}
 }
 
 // pending tells whether any pod needs more than an annotation.
-func (p *planner) pending() bool {
-	return slices.ContainsFunc(p.pods(), func(pod Pod) bool { return p.disruptive(pod) })
-}
+func (p *planner) pending() bool { return slices.ContainsFunc(p.pods(), p.disruptive) }
 
 func (p *planner) disruptive(pod Pod) bool {
 	action := p.verdicts[pod.Name].Action
 	return action == Restart || action == Replace
 }
 
-// wait says for what, and still why something is due at all.
-func (p *planner) wait(waiting string) Step {
+// wait says for what, and still why something is due at all. It may take as long as the limit.
+func (p *planner) wait(waiting string, began time.Time, limit time.Duration) Step {
+	step := Step{Kind: Wait, Waiting: waiting, Stuck: p.over(began, limit)}
 	for _, pod := range p.pods() {
 		if p.disruptive(pod) {
-			return Step{Kind: Wait, Pod: pod.Name, UID: pod.UID, Reason: p.verdicts[pod.Name].Reason, Waiting: waiting}
+			step.Pod, step.UID, step.Reason = pod.Name, pod.UID, p.verdicts[pod.Name].Reason
+			break
 		}
 	}
-	return Step{Kind: Wait, Waiting: waiting}
+	return step
 }
+
+// waitForMember waits for what a member has to become.
+func (p *planner) waitForMember(waiting string) Step {
+	return p.wait(waiting, p.progress(), p.Limits.Member)
+}
+
+// waitForPerson waits for somebody to act, which may take any time.
+func (p *planner) waitForPerson(waiting string) Step { return p.wait(waiting, time.Time{}, 0) }
 
 func (p *planner) do(kind Kind, pod Pod) Step {
 	return Step{Kind: kind, Pod: pod.Name, UID: pod.UID, Reason: p.verdicts[pod.Name].Reason}
@@ -101,56 +174,69 @@ func (p *planner) broken(pod Pod) bool {
 	return led && leader.up()
 }
 
-// guard is why nothing may be touched at all, empty when it may. The members' own health comes later.
-func (p *planner) guard() string {
+// guard is why nothing may be touched at all, if so. The members' own health comes later.
+func (p *planner) guard() (Step, bool) {
 	pods := p.pods()
 	for _, pod := range pods {
 		if pod.DeletionTimestamp != nil {
-			return fmt.Sprintf("pod %s is being deleted", pod.Name)
+			return p.wait(fmt.Sprintf("pod %s is being deleted", pod.Name), askedToGo(pod), p.Limits.Deletion), true
 		}
 	}
-	if len(pods) < p.Replicas {
-		return fmt.Sprintf("%d of %d pods exist", len(pods), p.Replicas)
+	leader, led := p.leader()
+	switch {
+	case len(pods) < p.Replicas:
+		return p.wait(fmt.Sprintf("%d of %d pods exist", len(pods), p.Replicas), p.progress(), p.Limits.Object), true
+	case len(p.Patroni.Members) == 0:
+		return p.waitForMember("no member answers Patroni's REST API"), true
+	case p.Patroni.Paused:
+		return p.waitForPerson(waitsForResume), true
+	case !led:
+		return p.waitForMember("the cluster has no leader"), true
 	}
-	if len(p.Patroni.Members) == 0 {
-		return "no member answers Patroni's REST API"
+	if _, stays := p.primary(); !stays {
+		return p.waitForMember(fmt.Sprintf("the leader %s is none of the pods that stay", leader.Name)), true
 	}
-	if p.Patroni.Paused {
-		return "Patroni is paused; resume it with patronictl resume"
-	}
-	leader, ok := p.leader()
-	if !ok {
-		return "the cluster has no leader"
-	}
-	if !slices.ContainsFunc(pods, func(pod Pod) bool { return pod.Name == leader.Name }) {
-		return fmt.Sprintf("the leader %s is none of the pods that stay", leader.Name)
-	}
-	return ""
+	return Step{}, false
 }
 
 // healthyStep works on a cluster with a leader and all pods: replicas first, one at a time, the primary last.
 func (p *planner) healthyStep() Step {
 	leader, _ := p.leader()
-	var primary Pod
+	primary, _ := p.primary()
 	var replicas []Pod
 	for _, pod := range p.pods() {
-		switch {
-		case pod.Name == leader.Name:
-			primary = pod
-		case p.disruptive(pod):
+		if pod.Name != leader.Name && p.disruptive(pod) {
 			replicas = append(replicas, pod)
 		}
 	}
 	if p.verdicts[primary.Name].Action == Restart && lowered(leader) {
-		if waiting := p.othersDown(primary); waiting != "" {
-			return p.wait(waiting)
-		}
-		return p.do(RestartPostgres, primary)
+		return p.restart(primary)
 	}
 	if len(replicas) > 0 {
 		return p.replicaStep(replicas)
 	}
 	return p.primaryStep(primary)
+}
+
+// restart restarts Postgres in place, as soon as it is known of all members which of them need it.
+func (p *planner) restart(pod Pod) Step {
+	if waiting := firstOf(p.othersDown(pod), p.down(pod), p.unprotected(pod)); waiting != "" {
+		return p.waitForMember(waiting)
+	}
+	if p.Settling {
+		return p.waitForMember("members take over the changed configuration")
+	}
+	step := p.do(RestartPostgres, pod)
+	step.Annotations = p.restartMark(pod, step.Reason)
+	return step
+}
+
+// recreate deletes a pod that comes back.
+func (p *planner) recreate(pod Pod) Step {
+	if waiting := firstOf(p.othersDown(pod), p.unprotected(pod), p.stranded(pod)); waiting != "" {
+		return p.waitForMember(waiting)
+	}
+	return p.do(Recreate, pod)
 }
 
 // replicaStep takes synchronous replicas last, so that they move once, and high ordinals first, as a
@@ -159,42 +245,29 @@ func (p *planner) replicaStep(replicas []Pod) Step {
 	slices.SortStableFunc(replicas, func(a, b Pod) int {
 		inA, _ := p.member(a.Name)
 		inB, _ := p.member(b.Name)
-		if inA.synchronous() != inB.synchronous() {
-			if inB.synchronous() {
-				return -1
-			}
-			return 1
-		}
-		return ordinal(b.Name) - ordinal(a.Name)
+		return cmp.Or(first(!inA.synchronous(), !inB.synchronous()), ordinal(b.Name)-ordinal(a.Name))
 	})
-	next := replicas[0]
-	if waiting := p.othersDown(next); waiting != "" {
-		return p.wait(waiting)
+	if p.verdicts[replicas[0].Name].Action == Restart {
+		return p.restart(replicas[0])
 	}
-	if p.verdicts[next.Name].Action == Restart {
-		if waiting := p.down(next); waiting != "" {
-			return p.wait(waiting)
-		}
-		return p.do(RestartPostgres, next)
-	}
-	return p.do(Recreate, next)
+	return p.recreate(replicas[0])
 }
 
 // primaryStep restarts Postgres in the primary, moves the leadership away from it, or, where there is
 // nobody to move it to by design, recreates it.
 func (p *planner) primaryStep(primary Pod) Step {
-	if waiting := p.othersDown(primary); waiting != "" {
-		return p.wait(waiting)
-	}
 	if p.verdicts[primary.Name].Action == Restart {
-		return p.do(RestartPostgres, primary)
+		return p.restart(primary)
 	}
 	if len(p.pods()) == 1 {
-		return p.do(Recreate, primary)
+		return p.recreate(primary)
+	}
+	if waiting := p.othersDown(primary); waiting != "" {
+		return p.waitForMember(waiting)
 	}
 	candidate, waiting := p.candidate(primary)
 	if waiting != "" {
-		return p.wait(waiting)
+		return p.waitForMember(waiting)
 	}
 	step := p.do(Switchover, primary)
 	step.Candidate = candidate
@@ -219,6 +292,8 @@ func (p *planner) othersDown(except Pod) string {
 func (p *planner) down(pod Pod) string {
 	member, known := p.member(pod.Name)
 	switch {
+	case pod.DeletionTimestamp != nil:
+		return fmt.Sprintf("pod %s is being deleted", pod.Name)
 	case p.idle(pod):
 		return fmt.Sprintf("pod %s does not run", pod.Name)
 	case !ready(pod):
@@ -227,6 +302,8 @@ func (p *planner) down(pod Pod) string {
 		return fmt.Sprintf("pod %s has not joined the cluster", pod.Name)
 	case !member.up():
 		return fmt.Sprintf("member %s is %s", pod.Name, cmp.Or(member.State, "not telling its state yet"))
+	case p.restarting(pod, member):
+		return fmt.Sprintf("Postgres in pod %s restarts", pod.Name)
 	case member.leads():
 		return ""
 	case member.Lag < 0:
@@ -235,4 +312,9 @@ func (p *planner) down(pod Pod) string {
 		return fmt.Sprintf("member %s lags more than %d bytes behind", pod.Name, p.maximumLag())
 	}
 	return ""
+}
+
+// forWindow names the maintenance window that is waited for.
+func (p *planner) forWindow() string {
+	return "the maintenance window that begins at " + p.ClosedUntil.UTC().Format("2006-01-02 15:04 MST")
 }

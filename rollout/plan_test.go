@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -96,6 +97,34 @@ func annotated(i int, key, value string) change {
 	return pod(i, func(p *Pod) { p.Annotations = map[string]string{"a": "1", key: value} })
 }
 
+// on puts each pod on a node of its own, n-0 and so on, beside spare ones.
+func on(spares int) change {
+	return func(s *State) {
+		s.Nodes = map[string]corev1.Node{}
+		for i := range len(s.Pods) + spares {
+			node := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("n-%d", i), Labels: map[string]string{"ready": "yes"}}}
+			s.Nodes[node.Name] = node
+			if i < len(s.Pods) {
+				s.Pods[i].Spec.NodeName = node.Name
+			}
+		}
+	}
+}
+func node(i int, set func(*corev1.Node)) change {
+	return func(s *State) {
+		if s.Nodes == nil {
+			on(0)(s)
+		}
+		name := fmt.Sprintf("n-%d", i)
+		n := s.Nodes[name]
+		set(&n)
+		s.Nodes[name] = n
+	}
+}
+func cordoned(i int) change {
+	return node(i, func(n *corev1.Node) { n.Spec.Unschedulable = true })
+}
+
 const (
 	image  = ": container postgres: image: spilo:1 → spilo:2"
 	marker = "zalando-postgres-operator-rolling-update-required"
@@ -143,8 +172,8 @@ func TestPlan(t *testing.T) {
 		{"least lag", 3, []change{outdated(0), lag(1, 500), lag(2, 100)}, "Switchover c-0 to c-2" + image},
 		{"synchronous before lag", 3, []change{outdated(0), lag(1, 500), role(1, "sync_standby")}, "Switchover c-0 to c-1" + image},
 		{"quorum counts as synchronous", 3, []change{outdated(0), lag(2, 500), role(2, "quorum_standby"), synchronous}, "Switchover c-0 to c-2" + image},
-		{"node that stays before lag", 3, []change{outdated(0), lag(2, 500), pod(1, func(p *Pod) { p.Cordoned = true })}, "Switchover c-0 to c-2" + image},
-		{"all nodes drained", 2, []change{outdated(0), pod(1, func(p *Pod) { p.Cordoned = true })}, "Switchover c-0 to c-1" + image},
+		{"node that stays before lag", 3, []change{outdated(0), lag(2, 500), cordoned(1)}, "Switchover c-0 to c-2" + image},
+		{"all nodes drained", 2, []change{outdated(0), cordoned(1)}, "Switchover c-0 to c-1" + image},
 		{"nofailover", 2, []change{outdated(0), member(1, func(m *Member) { m.NoFailover = true })}, "Wait c-0" + image + " (waits: no replica can take over: member c-1 has the tag nofailover)"},
 		{"synchronous mode without standby", 2, []change{outdated(0), synchronous}, "Wait c-0" + image + " (waits: no replica can take over: member c-1 is not a synchronous standby)"},
 		{"other timeline", 3, []change{outdated(0), member(1, func(m *Member) { m.Timeline = 2 })}, "Switchover c-0 to c-2" + image},

@@ -18,11 +18,11 @@ func (p *planner) scaleIn() (Step, bool) {
 		step.Waiting = "the cluster has no leader"
 		return step, true
 	case p.Patroni.Paused:
-		step.Waiting = "Patroni is paused; resume it with patronictl resume"
+		step.Waiting = waitsForResume
 		return step, true
 	}
 	step.Pod = leader.Name
-	staying := *p
+	staying := planner{State: p.State, verdicts: p.verdicts}
 	staying.Pods = slices.DeleteFunc(slices.Clone(p.Pods), func(pod Pod) bool {
 		return pod.Name != leader.Name && (ordinal(pod.Name) >= p.ScaleIn || p.down(pod) != "")
 	})

@@ -31,7 +31,7 @@ func TestScaleInMovesTheLeaderFirst(t *testing.T) {
 		{"no leader", []change{noLeader}, "Wait: scaling in to 2 members (waits: the cluster has no leader)"},
 		{"paused", []change{leads(2), paused},
 			"Wait: scaling in to 2 members (waits: Patroni is paused; resume it with patronictl resume)"},
-		{"before an outdated pod is recreated", []change{leads(2), outdated(0)}, "Switchover c-2 to c-0: scaling in to 2 members"},
+		{"before an outdated pod is recreated", []change{leads(2), outdated(0)}, "Switchover c-2 to c-1: scaling in to 2 members"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

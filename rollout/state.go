@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -49,15 +50,28 @@ type State struct {
 
 	// IgnoredAnnotations are keys that others write (ignored_annotations).
 	IgnoredAnnotations []string
+
+	// Nodes by name, as far as they are known. Of them count labels, taints and whether they are cordoned.
+	Nodes map[string]corev1.Node
+
+	// ReadinessLabels are on every node that keeps databases (node_readiness_label).
+	ReadinessLabels map[string]string
+
+	// ClosedUntil is the start of the next maintenance window; zero while one is open or there is none.
+	// It binds what nobody has asked for: the move of a primary off its node.
+	ClosedUntil time.Time
+
+	// Settling is true while members may not have noticed a change of Patroni's configuration yet. Which
+	// of them need a restart is not known before.
+	Settling bool
+
+	// Now is when this was observed, and Since when the pods ceased to be as they should; zero if they are.
+	Now, Since time.Time
+	Limits     Limits
 }
 
 // Pod is a pod of the StatefulSet.
-type Pod struct {
-	corev1.Pod
-
-	// Cordoned is true when its node takes no new pods or is about to be drained.
-	Cordoned bool
-}
+type Pod struct{ corev1.Pod }
 
 // Patroni is what Patroni says about the cluster.
 type Patroni struct {
@@ -95,8 +109,8 @@ type Member struct {
 	PendingRestart bool
 	PendingReason  map[string]ParameterChange
 
-	// NoFailover members never become leader.
-	NoFailover bool
+	// NoFailover members never become leader, and NoSync members never a synchronous standby.
+	NoFailover, NoSync bool
 }
 
 // ParameterChange is the value of a parameter before and after a restart.

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -42,14 +43,23 @@ type Step struct {
 	// Candidate is the new leader of a switchover.
 	Candidate string
 
-	// Annotations to set on the pod, and with nil to remove.
+	// Annotations to set on the pod, and with nil to remove. Those of RestartPostgres are set after it.
 	Annotations map[string]*string
+
+	// Mark are pods that get the annotations Marks before the step is done.
+	Mark []string
 
 	// Reason says why: what of the pod differs, old → new.
 	Reason string
 
 	// Waiting says what has to happen first.
 	Waiting string
+
+	// Until is when the wait is over; zero when that is not known.
+	Until time.Time
+
+	// Stuck is true when the wait takes longer than it may.
+	Stuck bool
 
 	// Verdicts of all pods.
 	Verdicts []Verdict

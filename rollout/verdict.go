@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -28,6 +27,12 @@ const (
 
 	// Restart: Postgres needs a restart in place.
 	Restart Action = "restart"
+
+	// Held: Postgres needs a restart in place, which is of no use before the leader has had its own.
+	Held Action = "restart after the leader"
+
+	// Tried: Postgres was restarted in place, and Patroni reports that it needs it still.
+	Tried Action = "restarted in vain"
 
 	// Replace: the pod has to be recreated.
 	Replace Action = "recreate"
@@ -64,7 +69,7 @@ func (s State) inspect(pod Pod) Verdict {
 	for _, check := range Checks() {
 		switch action, reason := check(s, pod); {
 		case reason == "":
-		case action == Later: // a restart of Postgres may still be due
+		case action == Later || action == Held || action == Tried: // something else may still be due
 			later.Action, later.Reason = action, reason
 		default:
 			return Verdict{Pod: pod.Name, Action: action, Reason: reason}
@@ -77,9 +82,10 @@ func (s State) inspect(pod Pod) Verdict {
 	return later
 }
 
-// marked pods carry the annotation by which the operator or a person asks for their recreation.
+// marked pods carry the annotation by which a person or Zalando's operator asks for their recreation.
+// Of a mark of our own the template decides: it may have changed back.
 func marked(_ State, pod Pod) (Action, string) {
-	if pod.Annotations[names.RollingUpdateRequired] == "true" {
+	if pod.Annotations[names.RollingUpdateRequired] == "true" && pod.Annotations[names.RollingUpdateFor] == "" {
 		return Replace, "annotation " + names.RollingUpdateRequired + " is true"
 	}
 	return Keep, ""
@@ -120,27 +126,14 @@ func describe(found []difference) string {
 	return strings.Join(texts, "; ")
 }
 
-func pendingRestart(s State, pod Pod) (Action, string) {
-	member, ok := s.member(pod.Name)
-	if !ok || !member.PendingRestart {
-		return Keep, ""
-	}
-	var changes []string
-	for _, name := range slices.Sorted(maps.Keys(member.PendingReason)) {
-		change := member.PendingReason[name]
-		changes = append(changes, fmt.Sprintf("%s: %s → %s", name, change.Old, change.New))
-	}
-	if len(changes) == 0 {
-		return Restart, "Patroni reports a pending restart"
-	}
-	return Restart, "Patroni reports a pending restart: " + strings.Join(changes, "; ")
-}
-
 // annotationsToPatch are those of the template that the pod lacks, and as nil those that its old
 // template had and the new one has not. What others put on the pod stays.
 func (s State) annotationsToPatch(pod Pod) map[string]*string {
 	revision := pod.Labels[RevisionLabel]
 	patch := map[string]*string{}
+	if action, _ := different(s, pod); action != Replace && pod.Annotations[names.RollingUpdateFor] != "" {
+		patch[names.RollingUpdateRequired], patch[names.RollingUpdateFor] = nil, nil
+	}
 	for key, value := range s.Template.Annotations {
 		if pod.Annotations[key] != value && !slices.Contains(s.IgnoredAnnotations, key) {
 			patch[key] = &value
@@ -204,21 +197,4 @@ func injectedEnv(name string, volumes map[string]bool) bool {
 		return volumes["aws-iam-token"]
 	}
 	return false
-}
-
-// lowered tells whether a member waits for a restart that lowers one of the parameters which a
-// standby must not have below its primary, and for none that raises one.
-// https://www.postgresql.org/docs/current/hot-standby.html#HOT-STANDBY-ADMIN
-func lowered(m Member) bool {
-	lower, higher := false, false
-	for _, name := range []string{"max_connections", "max_prepared_transactions", "max_locks_per_transaction", "max_worker_processes", "max_wal_senders"} {
-		change, ok := m.PendingReason[name]
-		before, errBefore := strconv.Atoi(change.Old)
-		after, errAfter := strconv.Atoi(change.New)
-		if ok && errBefore == nil && errAfter == nil {
-			lower = lower || after < before
-			higher = higher || after > before
-		}
-	}
-	return lower && !higher
 }
