@@ -40,7 +40,12 @@ var laws = map[string]law{
 	"names":     {may: []string{"api/v1"}, never: map[string]string{"k8s.io/client-go": noClients}},
 	"templates": {never: map[string]string{"cuelang.org/go": "it only embeds the files"}},
 	"schema":    {never: map[string]string{"k8s.io/client-go": noClients, "sigs.k8s.io/controller-runtime": noClients}},
-	"render": {may: []string{"api/v1", "config", "names", "schema", "templates"}, never: map[string]string{
+	"overlay": {never: map[string]string{
+		"k8s.io/client-go":               noClients,
+		"sigs.k8s.io/controller-runtime": noClients,
+		"cuelang.org/go":                 "what the files mean is for render to know",
+	}},
+	"render": {may: []string{"api/v1", "config", "names", "overlay", "schema", "templates"}, never: map[string]string{
 		"k8s.io/client-go":               pure,
 		"sigs.k8s.io/controller-runtime": pure,
 		"database/sql":                   pure,
@@ -78,7 +83,7 @@ var laws = map[string]law{
 		"k8s.io/client-go":               "the role syncer knows Postgres, not Kubernetes",
 		"sigs.k8s.io/controller-runtime": "the role syncer knows Postgres, not Kubernetes",
 	}},
-	"controller": {may: []string{"api/v1", "apply", "config", "hold", "names", "patroni", "pgbouncer", "render", "roles", "rollout", "schema", "templates", "upgrade", "volumes", "waves"},
+	"controller": {may: []string{"api/v1", "apply", "config", "hold", "names", "overlay", "patroni", "pgbouncer", "render", "roles", "rollout", "schema", "templates", "upgrade", "volumes", "waves"},
 		never: map[string]string{"database/sql": noSQL, "github.com/lib/pq": noSQL}},
 }
 

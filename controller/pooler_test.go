@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -18,6 +17,7 @@ import (
 
 	apiv1 "postgres-operator/api/v1"
 	"postgres-operator/names"
+	"postgres-operator/overlay"
 	"postgres-operator/render"
 )
 
@@ -185,10 +185,10 @@ func TestAutoscalerOfAPoolerIsLeftAlone(t *testing.T) {
 	w.create(manifest)
 	r := w.reconciler(w.client)
 	var err error
-	r.renderer, err = render.New(fstest.MapFS{"autoscaler.cue": {Data: []byte(`package templates
+	r.renderer, err = render.New(overlay.Overlay{Name: "overlay", Files: []overlay.File{{Name: "autoscaler.cue", Content: []byte(`package templates
 
 pooler: [string]: deployment: spec: replicas: null
-`)}})
+`)}}})
 	require.NoError(t, err)
 	pass := func() {
 		t.Helper()

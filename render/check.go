@@ -1,7 +1,8 @@
 package render
 
 import (
-	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -10,25 +11,14 @@ import (
 	"postgres-operator/schema"
 )
 
-// checkSchema finds what Kubernetes would not accept in an object: unknown
-// fields and values of a wrong type. The error names the line of the template
-// or overlay that the value comes from.
-func checkSchema(object Object, value cue.Value) error {
-	err := schema.Check(object.Unstructured)
-	if err == nil {
-		return nil
+// checkWith finds what Kubernetes would not accept in an object: unknown
+// fields and values of a wrong type. The error names the place that at gives to
+// the field: the line of the template or overlay that the value comes from.
+func checkWith(object Object, at func(path string) []string) error {
+	if err := schema.Check(object.Unstructured); err != nil {
+		return schemaError(object.ID, err, at)
 	}
-	var problem *schema.Problem
-	if !errors.As(err, &problem) {
-		return err
-	}
-	return &TemplateError{
-		Object:    object.ID,
-		Field:     problem.Path,
-		Cause:     problem.Message,
-		Positions: []string{nearest(value, problem.Path).String()},
-		More:      strings.Count(err.Error(), "\n"),
-	}
+	return nil
 }
 
 // nearest is the position of the value at a path of an object, or of the
@@ -54,6 +44,9 @@ func lookup(value cue.Value, keys []string) (cue.Value, bool) {
 	if below.Exists() {
 		return lookup(below, keys[1:])
 	}
+	if value.IncompleteKind() == cue.ListKind {
+		return lookupItem(value, keys)
+	}
 	entries, err := value.Fields()
 	if err != nil || len(keys) == 1 {
 		return value, false
@@ -64,6 +57,39 @@ func lookup(value cue.Value, keys []string) (cue.Value, bool) {
 		}
 	}
 	return value, false
+}
+
+// lookupItem walks into the item of a list: the one that has the key in one of
+// its fields and the rest of the path below it.
+func lookupItem(value cue.Value, keys []string) (cue.Value, bool) {
+	items, err := value.List()
+	if err != nil {
+		return value, false
+	}
+	for index := 0; items.Next(); index++ {
+		item := items.Value()
+		if keys[0] != strconv.Itoa(index) && !hasKey(item, keys[0]) {
+			continue
+		}
+		if found, ok := lookup(item, keys[1:]); ok {
+			return found, true
+		}
+	}
+	return value, false
+}
+
+func hasKey(item cue.Value, key string) bool {
+	fields, err := item.Fields()
+	if err != nil {
+		return false
+	}
+	for fields.Next() {
+		text := fmt.Sprint(fields.Value())
+		if strings.Trim(text, `"`) == key || strings.HasPrefix(key, text+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 // steps splits a path such as spec.ports[80,TCP].name or

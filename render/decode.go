@@ -12,7 +12,8 @@ import (
 // nothing but a reference to the input is copied from there: to read a field
 // off an evaluation takes longer than to evaluate it.
 type decoder struct {
-	input map[string]any
+	input     map[string]any
+	keepNulls bool // for overrides, where null removes
 	*withheld
 }
 
@@ -65,7 +66,7 @@ func (d decoder) decodeStruct(v cue.Value) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if value != nil {
+		if value != nil || d.keepNulls {
 			object[fields.Selector().Unquoted()] = value
 		}
 	}

@@ -12,10 +12,13 @@ import (
 // manifest or for all of them. The first line of its text is a whole message;
 // the positions follow, one per line.
 type TemplateError struct {
+	Overlay   string   // that is wrong; empty for the built-in templates
+	Cluster   string   // namespace/name; empty when it is none of one cluster
 	Object    string   // what the field belongs to: statefulset, pod, service, objects ...; may be empty
 	Field     string   // path inside it; may be empty
 	Cause     string   // in one line
 	Positions []string // file:line:column of everything that takes part
+	Hint      string   // what may help; may be empty
 
 	// More counts further errors of the same evaluation.
 	More int
@@ -24,17 +27,27 @@ type TemplateError struct {
 func (e *TemplateError) Error() string {
 	var text strings.Builder
 	text.WriteString("template: ")
+	if e.Overlay != "" {
+		text.Reset()
+		fmt.Fprintf(&text, "overlay %q: ", e.Overlay)
+	}
 	for _, part := range []string{e.Object, e.Field} {
 		if part != "" {
 			text.WriteString(part + ": ")
 		}
 	}
 	text.WriteString(e.Cause)
+	if e.Cluster != "" {
+		fmt.Fprintf(&text, " (cluster %s)", e.Cluster)
+	}
 	for _, position := range e.Positions {
 		text.WriteString("\n    " + position)
 	}
 	if e.More > 0 {
 		fmt.Fprintf(&text, "\n    and %d more", e.More)
+	}
+	if e.Hint != "" {
+		text.WriteString("\n    hint: " + e.Hint)
 	}
 	return text.String()
 }
@@ -51,7 +64,7 @@ func templateError(err error) error {
 	return &TemplateError{
 		Object:    object,
 		Field:     field,
-		Cause:     oneLine(fmt.Sprintf(format, args...)),
+		Cause:     plainWords(oneLine(fmt.Sprintf(format, args...))),
 		Positions: positions(first),
 		More:      len(all) - 1,
 	}
@@ -60,6 +73,9 @@ func templateError(err error) error {
 // splitPath tells the object from the field in it. Objects that are collected
 // under `objects` are called by their id.
 func splitPath(path []string) (object, field string) {
+	if len(path) > 0 && strings.HasPrefix(strings.Trim(path[0], `"`), overrideName+" ") {
+		path = append([]string{overrideName}, path[1:]...)
+	}
 	if len(path) > 1 && path[0] == "objects" {
 		path = path[1:]
 	}

@@ -10,6 +10,7 @@ type evaluator struct {
 	context   *cue.Context
 	templates cue.Value
 	attention attention
+	overrides []int // the overlays that have some
 	renders   int
 }
 
@@ -22,32 +23,39 @@ var (
 // render unifies the templates with the input and reads the objects off. The
 // input goes in as a Go value: compiled text would stay in the evaluator for
 // ever.
-func (e *evaluator) render(input map[string]any, order listOrder) ([]Object, error) {
+func (e *evaluator) render(input map[string]any, order listOrder) (evaluation, error) {
 	e.renders++
 	kept := &withheld{attention: e.attention}
 	facts := map[string]any{inputField.Unquoted(): e.withLists(kept.from(input))}
 	evaluated := e.templates.Unify(e.context.Encode(facts, cue.NilIsAny(false)))
 	if err := evaluated.Err(); err != nil {
-		return nil, templateError(err)
+		return evaluation{}, templateError(err)
 	}
 	fields, err := evaluated.LookupPath(cue.MakePath(objectsField)).Fields()
 	if err != nil {
-		return nil, templateError(err)
+		return evaluation{}, templateError(err)
 	}
-	var objects []Object
+	result := evaluation{at: map[string]func(string) []string{}, overrides: map[int][]patch{}}
 	read := decoder{input: input, withheld: kept}
 	for fields.Next() {
 		object, err := read.object(fields.Selector().Unquoted(), fields.Value())
 		if err != nil {
-			return nil, err
+			return evaluation{}, err
 		}
 		order.makeLists(object)
-		if err := checkSchema(object, fields.Value()); err != nil {
-			return nil, err
+		at := positionIn(fields.Value())
+		if err := checkWith(object, at); err != nil {
+			return evaluation{}, err
 		}
-		objects = append(objects, object)
+		result.objects = append(result.objects, object)
+		result.at[object.ID] = at
 	}
-	return objects, nil
+	for _, layer := range e.overrides {
+		if result.overrides[layer], err = read.readOverrides(evaluated, layer); err != nil {
+			return evaluation{}, err
+		}
+	}
+	return result, nil
 }
 
 // list is a list of structs in the input.

@@ -1,14 +1,13 @@
 package render_test
 
 import (
-	"io/fs"
 	"path/filepath"
 	"testing"
-	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"postgres-operator/overlay"
 	"postgres-operator/render"
 )
 
@@ -35,8 +34,8 @@ func TestTrustedInput(t *testing.T) {
 	}
 }
 
-func fileOverlay(content string) fs.FS {
-	return fstest.MapFS{"o.cue": {Data: []byte("package templates\n\n" + content)}}
+func fileOverlay(content string) overlay.Overlay {
+	return site("o.cue", "package templates\n\n"+content)
 }
 
 func overlaid(t *testing.T, overlay string) *render.Renderer {

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -20,6 +19,7 @@ import (
 
 	apiv1 "postgres-operator/api/v1"
 	"postgres-operator/config"
+	"postgres-operator/overlay"
 	"postgres-operator/render"
 )
 
@@ -34,7 +34,8 @@ const scenarios = "../testdata/render"
 //	config.yaml     what differs from its options, as in the operator's ConfigMap
 //	object.yaml     instead of options: the configuration of an OperatorConfiguration
 //	observed.yaml   live facts, credentials beside those of the manifest's users
-//	overlay*.cue    files of one overlay
+//	overlay*        files of an overlay, *.cue and *.yaml.tmpl
+//	overlay*/       folders with an overlay each, beside these with its scope in overlay.yaml
 //
 // Its results, written by -update:
 //
@@ -162,18 +163,47 @@ func (s scenario) config(t testing.TB, base scenario) config.Config {
 	return c
 }
 
+// overlays are the files whose names begin with overlay: those in a folder are
+// an overlay under the name of the folder, all others one that is called so.
+func (s scenario) overlays(t testing.TB) (overlay.Set, error) {
+	t.Helper()
+	files := map[string]map[string][]byte{}
+	for _, f := range s.archive.Files {
+		if !strings.HasPrefix(f.Name, "overlay") {
+			continue
+		}
+		folder, name, inFolder := strings.Cut(f.Name, "/")
+		if !inFolder {
+			folder, name = "overlay", f.Name
+		}
+		if files[folder] == nil {
+			files[folder] = map[string][]byte{}
+		}
+		files[folder][name] = f.Data
+	}
+	var set overlay.Set
+	for _, folder := range slices.Sorted(maps.Keys(files)) {
+		o, err := overlay.New(folder, "scenario", files[folder])
+		if err != nil {
+			return nil, err
+		}
+		set = append(set, o)
+	}
+	return set, nil
+}
+
 func (s scenario) renderer(t testing.TB) (*render.Renderer, error) {
 	t.Helper()
-	overlay := fstest.MapFS{}
-	for _, f := range s.archive.Files {
-		if strings.HasPrefix(f.Name, "overlay") {
-			overlay[f.Name] = &fstest.MapFile{Data: f.Data}
-		}
+	set, err := s.overlays(t)
+	if err != nil {
+		return nil, err
 	}
-	if len(overlay) == 0 {
-		return render.New()
-	}
-	return render.New(overlay)
+	return render.New(set...)
+}
+
+// site is an overlay of one file.
+func site(file, content string) overlay.Overlay {
+	return overlay.Overlay{Name: "overlay", Source: "test", Files: []overlay.File{{Name: file, Content: []byte(content)}}}
 }
 
 func (s scenario) render(t testing.TB, base scenario) ([]render.Object, []render.Warning, error) {

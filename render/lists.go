@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"postgres-operator/names"
+	"postgres-operator/schema"
 )
 
 // listOrder knows the order that the View gives to what templates hold in
@@ -136,6 +137,9 @@ func (o listOrder) makeList(parent map[string]any, field, keyField, place string
 	}
 	list := make([]any, 0, len(order))
 	for _, key := range order {
+		if keyed[key] == nil && keyField != "" { // in an override
+			keyed[key] = map[string]any{schema.PatchDirective: "delete"}
+		}
 		if item, isMap := keyed[key].(map[string]any); isMap && keyField != "" && item[keyField] == nil {
 			item[keyField] = key
 		}

@@ -51,7 +51,7 @@ func attentionOf(sources []source) attention {
 			a.all = true // it is reported by whoever compiles it
 			return a
 		}
-		r := sourceReader{attention: &a, overlay: !strings.HasPrefix(s.name, templatePackage+"/"), local: localNames(file)}
+		r := sourceReader{attention: &a, overlay: s.layer != builtIn, local: localNames(file)}
 		ast.Walk(file, r.enter, r.leave)
 	}
 	return a

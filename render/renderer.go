@@ -2,12 +2,14 @@ package render
 
 import (
 	"cmp"
-	"io/fs"
-	"runtime"
+	"errors"
 	"slices"
 	"strings"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"postgres-operator/overlay"
 )
 
 // Object is one Kubernetes object of a cluster. Its ID never changes, even
@@ -19,107 +21,223 @@ type Object struct {
 
 // Renderer makes objects from Views. It is safe for concurrent use.
 //
-// CUE evaluates one value at a time, so there are several evaluators, each
-// with a compiled copy of the templates. An evaluator is thrown away after
-// some renders: whatever CUE has kept in it goes with it.
+// Overlays have scopes, so clusters may differ in those that are for them. The
+// templates are compiled once for each combination that occurs.
 type Renderer struct {
-	sources []source // as they are written
-	trusted []source // without the contract of the input, see trusting
-	idle    chan *evaluator
+	overlays []scopedOverlay
+	builtIn  []source
+	always   *program // with the overlays that are for all clusters
+	allFor   string   // which ones those are
 
-	attention attention // that trusted sources pay to the input
+	mu       sync.Mutex
+	programs map[string]*program // by combination, without the one above
 }
 
-// rendersPerEvaluator bounds what an evaluator can accumulate. Compiling costs
-// about as much as one render, so a thousandth of the time.
-const rendersPerEvaluator = 1000
+// scopedOverlay is an overlay that has been read.
+type scopedOverlay struct {
+	overlay.Overlay
+	matches func(namespace string, labels map[string]string) bool
+	sources []source
+	layer   layer
+}
 
-// New compiles the built-in templates together with overlays, which are
-// directories of *.cue files; Dir opens one by its path. A mistake that shows
-// without a manifest, such as a contradiction between two overlays, is a
-// *TemplateError here.
-func New(overlays ...fs.FS) (*Renderer, error) {
-	sources, err := readSources(overlays)
+// maxPrograms bounds the memory of compiled combinations; beyond it, those that
+// have not been used for long are compiled anew.
+const maxPrograms = 64
+
+// New compiles the built-in templates together with overlays, in their order.
+// A mistake that shows without a manifest, such as a contradiction between two
+// overlays, is a *TemplateError here.
+func New(overlays ...overlay.Overlay) (*Renderer, error) {
+	if err := overlay.Set(overlays).Check(); err != nil {
+		return nil, err
+	}
+	sources, err := readBuiltIn()
 	if err != nil {
 		return nil, err
 	}
-	if _, err := newEvaluator(sources, everything()); err != nil {
+	known, err := topLevelFields(sources)
+	if err != nil {
 		return nil, err
 	}
-	r := &Renderer{
-		sources:   sources,
-		trusted:   trusting(sources),
-		idle:      make(chan *evaluator, runtime.GOMAXPROCS(0)),
-		attention: attentionOf(sources),
+	r := &Renderer{builtIn: sources, programs: map[string]*program{}}
+	for i, o := range overlays {
+		read, err := readOverlay(o, i, known)
+		if err != nil {
+			return nil, r.attribute(err, o.Name, nil)
+		}
+		r.overlays = append(r.overlays, read)
 	}
-	if first, err := newEvaluator(r.trusted, r.attention); err != nil {
-		r.trusted, r.attention = sources, everything() // an overlay refers to the contract
-	} else {
-		r.idle <- first
+	return r, r.compile()
+}
+
+func readOverlay(o overlay.Overlay, layer int, known []string) (scopedOverlay, error) {
+	matches, err := o.Scope.Matcher()
+	if err != nil {
+		return scopedOverlay{}, &TemplateError{Cause: "scope: " + err.Error()}
 	}
-	return r, nil
+	read := scopedOverlay{Overlay: o, matches: matches}
+	if read.sources, err = overlaySources(o, layer, known); err != nil {
+		return read, err
+	}
+	read.layer, err = newLayer(o, layer)
+	return read, err
+}
+
+// compile compiles what is for all clusters, and each overlay that is not on
+// top of that, so that its mistakes show as well.
+func (r *Renderer) compile() error {
+	r.allFor = r.combination(func(o scopedOverlay) bool { return o.Scope.All() })
+	var err error
+	if r.always, err = r.newProgram(r.allFor); err != nil {
+		return r.attribute(err, "", nil)
+	}
+	for i, o := range r.overlays {
+		if o.Scope.All() {
+			continue
+		}
+		with := []byte(r.allFor)
+		with[i] = used
+		if _, err := r.newProgram(string(with)); err != nil {
+			return r.attribute(err, o.Name, nil)
+		}
+	}
+	return nil
 }
 
 // Render makes the objects of a cluster, in the order in which they are best
 // applied. The same View gives the same objects, always.
 func (r *Renderer) Render(view View) ([]Object, error) {
-	e, err := r.evaluator()
+	p, err := r.program(view)
 	if err != nil {
-		return nil, err
+		return nil, r.attribute(err, "", &view)
 	}
-	order := newListOrder(view)
-	objects, err := e.render(r.templateInput(view), order)
+	objects, err := p.render(view)
 	if err != nil {
-		objects, err = r.again(view, order)
+		return nil, r.attribute(err, "", &view)
 	}
-	if err != nil {
-		return nil, err
-	}
-	r.release(e)
-	slices.SortFunc(objects, byID)
 	return objects, nil
 }
 
-// again renders without any shortcut. It finds the best words for an error:
-// those of the templates as they are written, which name the type of what
-// conflicts, and its place. And it renders what only a shortcut has failed at.
-func (r *Renderer) again(view View, order listOrder) ([]Object, error) {
-	e, err := newEvaluator(r.sources, everything())
+// Overlays names the overlays that are for a cluster, in their order.
+func (r *Renderer) Overlays(namespace string, labels map[string]string) []string {
+	var names []string
+	for _, o := range r.overlays {
+		if o.matches(namespace, labels) {
+			names = append(names, o.Name)
+		}
+	}
+	return names
+}
+
+// Marks of a combination: one letter per overlay.
+const (
+	used    = '+'
+	without = '-'
+)
+
+func (r *Renderer) combination(in func(scopedOverlay) bool) string {
+	which := make([]byte, len(r.overlays))
+	for i, o := range r.overlays {
+		which[i] = without
+		if in(o) {
+			which[i] = used
+		}
+	}
+	return string(which)
+}
+
+// program finds the templates for a cluster, compiled.
+func (r *Renderer) program(view View) (*program, error) {
+	metadata := view.Manifest.Metadata
+	which := r.combination(func(o scopedOverlay) bool { return o.matches(view.Namespace, metadata.Labels) })
+	if which == r.allFor {
+		return r.always, nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p, ok := r.programs[which]; ok {
+		return p, nil
+	}
+	p, err := r.newProgram(which)
 	if err != nil {
 		return nil, err
 	}
-	return e.render(plain(&view), order)
+	if len(r.programs) >= maxPrograms {
+		clear(r.programs)
+	}
+	r.programs[which] = p
+	return p, nil
 }
 
-// templateInput turns a View into plain maps and lists, as its JSON would
-// have them: this is what the fields of input.cue are called after.
-func (r *Renderer) templateInput(view View) map[string]any {
-	if r.attention.readsManifest() {
-		return plain(&view)
+func (r *Renderer) newProgram(which string) (*program, error) {
+	sources := slices.Clone(r.builtIn)
+	var layers []layer
+	for i, o := range r.overlays {
+		if which[i] == used {
+			sources = append(sources, o.sources...)
+			layers = append(layers, o.layer)
+		}
 	}
-	view.Manifest = Manifest{}
-	input := plain(&view)
-	delete(input, "manifest")
-	return input
+	return newProgram(sources, layers)
 }
 
-func (r *Renderer) evaluator() (*evaluator, error) {
-	select {
-	case e := <-r.idle:
-		return e, nil
-	default:
-		return newEvaluator(r.trusted, r.attention)
+// attribute completes an error by the overlay it comes from and the cluster
+// that it was found with, and takes secrets out of it.
+func (r *Renderer) attribute(err error, suspect string, view *View) error {
+	var wrong *TemplateError
+	if !errors.As(err, &wrong) {
+		return err
 	}
+	if view != nil {
+		wrong.Cluster = view.Namespace + "/" + view.Name
+		wrong.Cause = view.mask(wrong.Cause)
+	}
+	if wrong.Overlay == "" {
+		wrong.Overlay = cmp.Or(r.overlayAt(wrong.Positions), suspect)
+	}
+	if wrong.Overlay == "" && len(wrong.Positions) == 0 {
+		wrong.Overlay, wrong.Positions = r.overlayDefining(wrong.Object)
+	}
+	if wrong.Hint == "" {
+		wrong.Hint = wrong.suggest()
+	}
+	return err
 }
 
-func (r *Renderer) release(e *evaluator) {
-	if e.renders >= rendersPerEvaluator {
-		return
+// overlayAt names the overlay of the first position that is in one.
+func (r *Renderer) overlayAt(positions []string) string {
+	for _, position := range positions {
+		found := ""
+		for _, o := range r.overlays {
+			if strings.HasPrefix(position, o.Name+"/") && len(o.Name) > len(found) {
+				found = o.Name
+			}
+		}
+		if found != "" {
+			return found
+		}
 	}
-	select {
-	case r.idle <- e:
-	default: // there are enough of them
+	return ""
+}
+
+// overlayDefining finds the overlay that has a field at the top level, for
+// errors without a position.
+func (r *Renderer) overlayDefining(field string) (name string, positions []string) {
+	for _, o := range r.overlays {
+		for _, s := range o.sources {
+			file, err := parse(s)
+			if err != nil {
+				continue
+			}
+			for _, f := range fieldsOf(file) {
+				if fieldName(f) == field {
+					return o.Name, []string{f.Pos().String()}
+				}
+			}
+		}
 	}
+	return "", nil
 }
 
 // byID orders objects: first what others need, the StatefulSet last of the

@@ -2,12 +2,10 @@ package render_test
 
 import (
 	"encoding/base64"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -96,12 +94,12 @@ func TestInputIsNotWrittenTo(t *testing.T) {
 
 func TestAFailedRenderDoesNotSpoilTheNext(t *testing.T) {
 	in := inputOf(t, "base")
-	r, err := render.New(fstest.MapFS{"o.cue": {Data: []byte(`package templates
+	r, err := render.New(site("o.cue", (`package templates
 
 if input.name == "acid-minimal-cluster" {
 	statefulset: spec: serviceName: "other"
 }
-`)}})
+`)))
 	require.NoError(t, err)
 	view, err := render.NewView(in)
 	require.NoError(t, err)
@@ -114,22 +112,6 @@ if input.name == "acid-minimal-cluster" {
 
 	in.Manifest.Name = "acid-other"
 	renderOnce(t, r, in)
-}
-
-func TestDirNamesItsFiles(t *testing.T) {
-	directory := filepath.Join(t.TempDir(), "site")
-	require.NoError(t, os.Mkdir(directory, 0o755))
-	_, err := render.New(render.Dir(directory))
-	require.ErrorContains(t, err, directory+": no *.cue file in it")
-
-	require.NoError(t, os.WriteFile(filepath.Join(directory, "a.cue"), []byte("package templates\n\npod: 1\n"), 0o644))
-	_, err = render.New(render.Dir(directory))
-	require.ErrorContains(t, err, filepath.Join(directory, "a.cue")+":3:6")
-
-	require.NoError(t, os.WriteFile(filepath.Join(directory, "a.cue"), []byte("package templates\n"), 0o644))
-	require.NoError(t, os.WriteFile(filepath.Join(directory, "b.yaml.tmpl"), []byte("a: b\n"), 0o644))
-	_, err = render.New(render.Dir(directory))
-	require.ErrorContains(t, err, "Go templates are not supported yet")
 }
 
 func TestSecretsAreMasked(t *testing.T) {
@@ -213,10 +195,10 @@ func TestSpiloConfigurationBytes(t *testing.T) {
 func TestOverlayCannotReorderVariables(t *testing.T) {
 	in := inputOf(t, "base")
 	in.Manifest.Spec.Env = []corev1.EnvVar{{Name: "B", Value: "1"}, {Name: "A", Value: "$(B)"}}
-	r, err := render.New(fstest.MapFS{"o.cue": {Data: []byte(`package templates
+	r, err := render.New(site("o.cue", (`package templates
 
 postgres: env: {C: value: "3", A: _, B: _, SCOPE: _}
-`)}})
+`)))
 	require.NoError(t, err)
 	objects := renderOnce(t, r, in)
 	text := yamlOf(t, objects[len(objects)-1:])
@@ -232,7 +214,7 @@ postgres: env: {C: value: "3", A: _, B: _, SCOPE: _}
 // without a pooler among them.
 func TestOverlayForPoolersDoesNotAskForOne(t *testing.T) {
 	overlay := readScenario(t, filepath.Join(scenarios, "overlay-pooler.txtar")).file("overlay.cue")
-	r, err := render.New(fstest.MapFS{"o.cue": {Data: overlay}})
+	r, err := render.New(site("o.cue", string(overlay)))
 	require.NoError(t, err)
 	plain, err := render.New()
 	require.NoError(t, err)

@@ -1,105 +1,100 @@
 package render
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path"
 	"slices"
 	"strings"
 
-	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
-	"cuelang.org/go/cue/build"
-	"cuelang.org/go/cue/cuecontext"
 	"cuelang.org/go/cue/parser"
 
+	"postgres-operator/overlay"
 	"postgres-operator/templates"
 )
 
 // templatePackage is the CUE package of all templates and overlays.
 const templatePackage = "templates"
 
-// source is one file of templates.
+// source is one file in CUE.
 type source struct {
 	name    string // as errors show it
 	content []byte
+	layer   int // of the overlay it belongs to, see overrideField; -1 for the built-in ones
 }
 
-// Dir opens a directory with an overlay. Errors show the files of it under
-// this path.
-func Dir(path string) fs.FS { return namedFS{FS: os.DirFS(path), name: path} }
+const builtIn = -1
 
-// namedFS is a file system that knows what to call its files in errors.
-type namedFS struct {
-	fs.FS
-	name string
-}
-
-// readSources reads all files into memory: overlays may live in directories
-// that change while the operator runs.
-func readSources(overlays []fs.FS) ([]source, error) {
-	sources, err := readFiles(namedFS{FS: templates.FS, name: templatePackage})
+// readBuiltIn reads the templates of the program.
+func readBuiltIn() ([]source, error) {
+	paths, err := fs.Glob(templates.FS, "*.cue")
 	if err != nil {
-		return nil, fmt.Errorf("read built-in templates: %w", err)
+		return nil, fmt.Errorf("list built-in templates: %w", err)
 	}
-	known, err := topLevelFields(sources)
-	if err != nil {
-		return nil, err
-	}
-	for _, overlay := range overlays {
-		files, err := readFiles(overlay)
+	var sources []source
+	for _, path := range paths {
+		content, err := fs.ReadFile(templates.FS, path)
 		if err != nil {
-			return nil, fmt.Errorf("read overlay: %w", err)
+			return nil, fmt.Errorf("read built-in templates: %w", err)
 		}
-		for _, file := range files {
-			if err := checkOverlay(file, known); err != nil {
-				return nil, err
-			}
-		}
-		sources = append(sources, files...)
+		sources = append(sources, source{name: templatePackage + "/" + path, content: content, layer: builtIn})
 	}
 	return sources, nil
 }
 
-// readFiles reads the templates of a directory, in the order of their names.
-func readFiles(files fs.FS) ([]source, error) {
-	directory := "overlay"
-	if named, ok := files.(namedFS); ok {
-		directory = named.name
-	}
-	entries, err := fs.ReadDir(files, ".")
-	if err != nil {
-		return nil, err
-	}
+// overlaySources are the files in CUE of an overlay, each checked for what CUE
+// would silently ignore.
+func overlaySources(o overlay.Overlay, layer int, known []string) ([]source, error) {
 	var sources []source
-	for _, entry := range entries {
-		name := path.Join(directory, entry.Name())
-		switch {
-		case strings.HasSuffix(entry.Name(), ".yaml.tmpl"):
-			return nil, &TemplateError{Cause: "Go templates are not supported yet", Positions: []string{name}}
-		case path.Ext(entry.Name()) != ".cue":
+	for _, f := range o.Files {
+		if !strings.HasSuffix(f.Name, overlay.SuffixCUE) {
 			continue
 		}
-		content, err := fs.ReadFile(files, entry.Name())
-		if err != nil {
+		s := source{name: o.Path(f), content: f.Content, layer: layer}
+		if err := checkOverlay(s, known); err != nil {
 			return nil, err
 		}
-		sources = append(sources, source{name: name, content: content})
-	}
-	if len(sources) == 0 {
-		return nil, fmt.Errorf("%s: no *.cue file in it", directory)
+		sources = append(sources, s)
 	}
 	return sources, nil
 }
 
 func parse(s source) (*ast.File, error) {
+	if err := checkDepth(s); err != nil {
+		return nil, err
+	}
 	file, err := parser.ParseFile(s.name, s.content, parser.ParseComments)
 	if err != nil {
 		return nil, templateError(err)
 	}
 	return file, nil
+}
+
+// maxDepth bounds how deep brackets may be nested: parsers and evaluators are
+// recursive, and no stack is endless.
+const maxDepth = 200
+
+// checkDepth counts brackets, whatever they mean: those in texts and comments
+// come in pairs, or do not matter.
+func checkDepth(s source) error {
+	depth, line := 0, 1
+	for _, b := range s.content {
+		switch b {
+		case '\n':
+			line++
+		case '{', '[', '(':
+			depth++
+		case '}', ']', ')':
+			depth = max(0, depth-1)
+		}
+		if depth > maxDepth {
+			return &TemplateError{
+				Cause:     fmt.Sprintf("brackets are nested more than %d deep", maxDepth),
+				Positions: []string{fmt.Sprintf("%s:%d", s.name, line)},
+			}
+		}
+	}
+	return nil
 }
 
 // topLevelFields lists what the built-in templates define: what an overlay
@@ -132,17 +127,25 @@ func checkOverlay(s source, known []string) error {
 			Positions: []string{s.name + ":1"},
 		}
 	}
+	for spec := range file.ImportSpecs() {
+		if path := strings.Trim(spec.Path.Value, `"`); strings.Contains(strings.SplitN(path, "/", 2)[0], ".") {
+			return &TemplateError{
+				Cause:     fmt.Sprintf("import of %s: only packages of CUE itself can be imported, such as strings or list", path),
+				Positions: []string{spec.Pos().String()},
+			}
+		}
+	}
 	for _, field := range fieldsOf(file) {
 		name := fieldName(field)
-		if name == "" || strings.HasPrefix(name, "_") || strings.HasPrefix(name, "#") || slices.Contains(known, name) {
+		if name == "" || name == overrideName || strings.HasPrefix(name, "_") || strings.HasPrefix(name, "#") || slices.Contains(known, name) {
 			continue
 		}
-		cause := "no template uses this field; there are " + strings.Join(visible(known), ", ") +
-			"; a field of your own begins with _"
-		if name == "override" {
-			cause = "override is not supported yet"
+		return &TemplateError{
+			Object:    name,
+			Cause:     "no template uses this field; there are " + strings.Join(append(visible(known), overrideName), ", ") + "; a field of your own begins with _",
+			Positions: []string{field.Pos().String()},
+			Hint:      didYouMean(name, append(visible(known), overrideName)),
 		}
-		return &TemplateError{Object: name, Cause: cause, Positions: []string{field.Pos().String()}}
 	}
 	return nil
 }
@@ -188,33 +191,4 @@ func trusting(sources []source) []source {
 		}
 	}
 	return trusted
-}
-
-// newEvaluator compiles all sources into one value, which pays attention to the
-// input as told. The files are parsed anew for each evaluator: compiling
-// changes syntax trees.
-func newEvaluator(sources []source, attention attention) (*evaluator, error) {
-	instance := build.NewContext().NewInstance(templatePackage, nil)
-	for _, s := range sources {
-		file, err := parse(s)
-		if err != nil {
-			return nil, err
-		}
-		if err := instance.AddSyntax(file); err != nil {
-			return nil, templateError(err)
-		}
-	}
-	if err := instance.Complete(); err != nil {
-		return nil, templateError(err)
-	}
-	context := cuecontext.New()
-	value := context.BuildInstance(instance)
-	// What waits for the input is no error yet.
-	if err := value.Validate(); err != nil {
-		return nil, templateError(err)
-	}
-	if !value.LookupPath(cue.MakePath(objectsField)).Exists() {
-		return nil, errors.New("the templates define no objects")
-	}
-	return &evaluator{context: context, templates: value, attention: attention}, nil
 }

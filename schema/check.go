@@ -100,7 +100,7 @@ func (c *checker) fields(t Type, m map[string]any) {
 	for key, v := range m {
 		c.enter(step{field: key})
 		if field, declared := t.Field(key); !declared && field.node == nil {
-			c.add("unknown field%s", suggestion(key, t.node.atom.Map.Fields))
+			c.add("%s", unknownField(key, t))
 		} else {
 			c.value(field, v)
 		}
@@ -258,32 +258,54 @@ func kindOf(v any) string {
 	return fmt.Sprintf("a Go %T", v)
 }
 
-// suggestion offers the declared field that differs from name in case only or
-// by one typing error.
-func suggestion(name string, fields []smd.StructField) string {
-	for _, f := range fields {
-		if strings.EqualFold(f.Name, name) || oneEditApart(f.Name, name) {
-			return fmt.Sprintf(", did you mean %s?", f.Name)
-		}
+// unknownField words that a struct does not have a field.
+func unknownField(name string, t Type) string {
+	var names []string
+	for _, f := range t.node.atom.Map.Fields {
+		names = append(names, f.Name)
 	}
-	return ""
+	if near := Nearest(name, names); near != "" {
+		return fmt.Sprintf("unknown field, did you mean %s?", near)
+	}
+	return "unknown field"
 }
 
-// oneEditApart: one letter more, less or other, or two swapped.
-func oneEditApart(a, b string) bool {
-	if len(a) < len(b) {
-		a, b = b, a
+// Nearest is the name that a word differs from in case only, or by one or two
+// letters; empty when there is none.
+func Nearest(word string, names []string) string {
+	best, distance := "", min(3, len(word)-1)
+	for _, name := range names {
+		if strings.EqualFold(word, name) {
+			return name
+		}
+		if d := editDistance(word, name, distance); d < distance {
+			best, distance = name, d
+		}
 	}
-	if len(a)-len(b) > 1 || len(b) < 3 {
-		return false
+	return best
+}
+
+// editDistance is how many letters have to be added, removed or changed to
+// make one word of the other; limit when it is that or more.
+func editDistance(a, b string, limit int) int {
+	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
+		return limit
 	}
-	i := 0
-	for i < len(b) && a[i] == b[i] {
-		i++
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
 	}
-	if len(a) == len(b) {
-		swapped := i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
-		return swapped || i < len(a) && a[i+1:] == b[i+1:]
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
 	}
-	return a[i+1:] == b[i:]
+	return min(row[len(b)], limit)
 }

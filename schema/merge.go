@@ -76,7 +76,10 @@ func mergeFields(p Path, t Type, out, patch map[string]any) (any, error) {
 			delete(out, key)
 			continue
 		}
-		field, _ := t.Field(key)
+		field, declared := t.Field(key)
+		if !declared && field.node == nil {
+			return nil, &Problem{p.Field(key).String(), unknownField(key, t)}
+		}
 		merged, err := merge(p.Field(key), field, out[key], v)
 		if err != nil {
 			return nil, err

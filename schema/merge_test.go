@@ -78,7 +78,7 @@ spec: {template: {spec: {containers: [{name: z, image: z}, {name: log-shipper, i
 func TestMergeErrors(t *testing.T) {
 	for patch, want := range map[string]string{
 		"spec: [a]":    "spec: expected a map, got a list",
-		"nonsense: {}": "nonsense: expected nothing, got a map",
+		"nonsense: {}": "nonsense: unknown field",
 		"spec: {template: {spec: {containers: [{image: a}]}}}":                    "spec.template.spec.containers[0]: lacks name, the key of this list",
 		"spec: {template: {spec: {containers: [a]}}}":                             "spec.template.spec.containers[0]: expected a map, got a string",
 		"spec: {template: {spec: {containers: [{name: a, $patch: replace}]}}}":    "spec.template.spec.containers[a]: $patch can only be delete",

@@ -11,6 +11,7 @@ import (
 
 	apiv1 "postgres-operator/api/v1"
 	"postgres-operator/config"
+	"postgres-operator/overlay"
 	"postgres-operator/render"
 	"postgres-operator/roles"
 )
@@ -28,7 +29,7 @@ func parseRenderFlags(args []string, stderr io.Writer) (renderFlags, error) {
 	set := flag.NewFlagSet("render", flag.ContinueOnError)
 	set.StringVar(&f.manifest, "f", "", "manifest of a cluster, - for standard input (required)")
 	set.StringVar(&f.config, "config", "", "operator configuration: a ConfigMap, an OperatorConfiguration, or just keys and values")
-	set.StringVar(&f.overlay, "overlay", "", "directory with an overlay of the templates")
+	set.StringVar(&f.overlay, "overlay", "", "directory with overlays of the templates")
 	set.StringVar(&f.objects, "with", "", "file with ConfigMaps and Secrets that the configuration refers to")
 	set.BoolVar(&f.showSecrets, "show-secrets", false, "print the values of Secrets; offline they are placeholders")
 	if err := parse(set, args, stderr); err != nil {
@@ -83,16 +84,15 @@ func renderCommand(_ context.Context, args []string, stdout, stderr io.Writer) e
 	return err
 }
 
-func newRenderer(overlay string) (*render.Renderer, error) {
-	if overlay == "" {
+func newRenderer(directory string) (*render.Renderer, error) {
+	if directory == "" {
 		return render.New()
 	}
-	if info, err := os.Stat(overlay); err != nil {
-		return nil, fmt.Errorf("overlay: %w", err)
-	} else if !info.IsDir() {
-		return nil, fmt.Errorf("overlay %s is not a directory", overlay)
+	set, err := overlay.Directory(directory)
+	if err != nil {
+		return nil, err
 	}
-	return render.New(render.Dir(overlay))
+	return render.New(set...)
 }
 
 func readManifest(path string) (*apiv1.Postgresql, error) {
