@@ -44,6 +44,8 @@ type Change struct {
 	policy      Policy
 	desired     *unstructured.Unstructured // in normal form
 	live        *unstructured.Unstructured // before
+	compared    *unstructured.Unstructured // before, with the entries of former managers made ours
+	manager     string
 	differences []difference
 	adopts      bool
 }

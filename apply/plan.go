@@ -103,6 +103,7 @@ func (a *Applier) decide(c *Change, desired *unstructured.Unstructured) {
 		}
 		compared, c.Reason = adopted, "takes over the fields of "+strings.Join(a.former(c.live), ", ")
 	}
+	c.compared, c.manager = compared, a.options.Manager
 	c.differences = compare(c.desired, compared, a.options.Manager)
 	if !c.adopts && (len(c.differences) == 0 || a.settled.holds(c)) {
 		c.Verb = Unchanged
