@@ -18,25 +18,35 @@ import (
 // account itself is made once and then belongs to its namespace; this one annotation stays ours. A
 // role that somebody else has put there goes only when the configuration names another.
 func (p *clusterPass) keepAccountRole(ctx context.Context) error {
-	desired := p.desiredObject("serviceaccount")
-	if desired == nil {
-		return nil // an overlay makes its own
-	}
-	live := newObject(serviceAccountKind)
-	if err := p.client.Get(ctx, client.ObjectKeyFromObject(desired), live); apierrors.IsNotFound(err) {
-		return nil // it was made a moment ago, as desired, and is not in the cache yet
-	} else if err != nil {
-		return fmt.Errorf("read service account %s: %w", desired.GetName(), err)
-	}
-	want, have := desired.GetAnnotations()[names.RoleARN], live.GetAnnotations()[names.RoleARN]
-	if want == have || want == "" && !wroteAnnotation(live, names.RoleARN) {
-		return nil
+	live, want, differs, err := p.accountRole(ctx)
+	if err != nil || !differs {
+		return err
 	}
 	if err := p.setAccountRole(ctx, live, want); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("annotate service account %s/%s: %w", live.GetNamespace(), live.GetName(), err)
 	}
 	p.log.Info("service account annotated", "name", live.GetName(), "role", want)
 	return nil
+}
+
+// accountID is the id of the pod service account.
+const accountID = "serviceaccount"
+
+// accountRole tells which role the pod service account should have, and whether it has another one.
+func (p *clusterPass) accountRole(ctx context.Context) (live *unstructured.Unstructured, want string, differs bool, err error) {
+	desired := p.desiredObject(accountID)
+	if desired == nil {
+		return nil, "", false, nil // an overlay makes its own
+	}
+	live = newObject(serviceAccountKind)
+	if err := p.client.Get(ctx, client.ObjectKeyFromObject(desired), live); apierrors.IsNotFound(err) {
+		return nil, "", false, nil // it was made a moment ago, as desired, and is not in the cache yet
+	} else if err != nil {
+		return nil, "", false, fmt.Errorf("read service account %s: %w", desired.GetName(), err)
+	}
+	want = desired.GetAnnotations()[names.RoleARN]
+	have := live.GetAnnotations()[names.RoleARN]
+	return live, want, want != have && (want != "" || wroteAnnotation(live, names.RoleARN)), nil
 }
 
 // setAccountRole applies the annotation, which records that it is ours, or takes it away, whoever

@@ -37,6 +37,8 @@ type cluster struct {
 	applier  *apply.Applier
 	status   statusWriter
 
+	newPassword func() (string, error)
+
 	// lastSeen holds the annotations of each manifest at its last pass: deletion protection is
 	// written on the manifest, which is gone when its deletion is handled.
 	lastSeen sync.Map // types.NamespacedName: map[string]string
@@ -52,6 +54,8 @@ func newCluster(s shared) (*cluster, error) {
 		renderer: renderer,
 		applier:  apply.New(s.client, applyOptions()),
 		status:   s.status(names.ManagerStatus),
+
+		newPassword: newPassword,
 	}, nil
 }
 

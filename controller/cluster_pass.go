@@ -176,7 +176,7 @@ func (p *clusterPass) credential(ctx context.Context, role roles.Role) (render.C
 		return credential, nil
 	}
 	var err error
-	credential.Password, err = newPassword()
+	credential.Password, err = p.newPassword()
 	return credential, err
 }
 
@@ -264,20 +264,11 @@ func (p *clusterPass) statefulSet() *unstructured.Unstructured {
 
 // apply makes the API server hold what was rendered, and removes what no longer is.
 func (p *clusterPass) apply(ctx context.Context) error {
-	desired := make([]apply.Object, 0, len(p.desired))
-	for _, o := range p.desired {
-		desired = append(desired, apply.Object(o))
-	}
-	live, err := p.liveObjects(ctx)
+	request, err := p.request(ctx)
 	if err != nil {
 		return err
 	}
-	changes := p.applier.Apply(ctx, apply.Request{
-		Desired:  desired,
-		Live:     live,
-		Previous: p.previous(),
-		Labels:   map[string]string{p.config.ClusterNameLabel: p.pg.Name},
-	})
+	changes := p.applier.Apply(ctx, request)
 	if done := succeeded(changes); len(done) > 0 {
 		p.log.Info("objects changed", "changes", done)
 	}
@@ -289,6 +280,21 @@ func (p *clusterPass) apply(ctx context.Context) error {
 		p.generation = set.Live.GetGeneration()
 	}
 	return nil
+}
+
+// request is what was rendered, beside what there is.
+func (p *clusterPass) request(ctx context.Context) (apply.Request, error) {
+	desired := make([]apply.Object, 0, len(p.desired))
+	for _, o := range p.desired {
+		desired = append(desired, apply.Object(o))
+	}
+	live, err := p.liveObjects(ctx)
+	return apply.Request{
+		Desired:  desired,
+		Live:     live,
+		Previous: p.previous(),
+		Labels:   map[string]string{p.config.ClusterNameLabel: p.pg.Name},
+	}, err
 }
 
 // liveObjects are the observed objects of the cluster and those that it shares with others.

@@ -67,9 +67,7 @@ func (p *rolloutPass) configure(ctx context.Context) (time.Duration, error) {
 		}
 		return lookAgain, p.writeConfigured(ctx, earlier, v)
 	}
-	desired := render.DynamicConfiguration(render.Input{Manifest: p.pg, Config: p.config, Observed: render.Observed{
-		StreamsMissing: p.streams.reader(ctx) == nil, StreamsPending: streamsPending(p.config, p.pg),
-	}})
+	desired := p.dynamicConfiguration(ctx)
 	keys := patroni.Keys(desired)
 	patch := patroni.ConfigDiff(live, patroni.Target(live, desired, earlier))
 	if patch == nil {
@@ -96,6 +94,13 @@ func (p *rolloutPass) configure(ctx context.Context) (time.Duration, error) {
 		return 0, p.refused(ctx, all, changes, errors.New("patroni keeps other values than it was told"))
 	}
 	return takeOver(result), nil
+}
+
+// dynamicConfiguration is what the manifest has to say in Patroni's configuration.
+func (p *rolloutPass) dynamicConfiguration(ctx context.Context) map[string]any {
+	return render.DynamicConfiguration(render.Input{Manifest: p.pg, Config: p.config, Observed: render.Observed{
+		StreamsMissing: p.streams.reader(ctx) == nil, StreamsPending: streamsPending(p.config, p.pg),
+	}})
 }
 
 // sincePatch is how long ago Patroni was told to change. An operator that has just started knows from

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
@@ -22,6 +23,7 @@ import (
 type references struct {
 	mgr     manager.Manager
 	changed chan<- event.GenericEvent
+	fixed   client.Reader // instead of watches: what is read once
 
 	started chan struct{}
 	running context.Context // of the manager; set before started is closed
@@ -54,6 +56,9 @@ func (r *references) Start(ctx context.Context) error {
 
 // get returns an object, nil if it does not exist. Of a Secret it knows the keys alone.
 func (r *references) get(ctx context.Context, gvk schema.GroupVersionKind, key types.NamespacedName) (*unstructured.Unstructured, error) {
+	if r.fixed != nil {
+		return readReference(ctx, r.fixed, gvk, key)
+	}
 	select {
 	case <-r.started:
 	case <-ctx.Done():
@@ -66,12 +71,16 @@ func (r *references) get(ctx context.Context, gvk schema.GroupVersionKind, key t
 	if !c.WaitForCacheSync(ctx) {
 		return nil, fmt.Errorf("read %s %s: %w", gvk.Kind, key, ctx.Err())
 	}
-	return c.read(ctx, gvk, key)
+	return readReference(ctx, c, gvk, key)
 }
 
 // peek is get without waiting: known is false until the watch has told whether the object exists. Then
 // every cluster comes into the queues, if it does.
 func (r *references) peek(ctx context.Context, gvk schema.GroupVersionKind, key types.NamespacedName) (o *unstructured.Unstructured, known bool) {
+	if r.fixed != nil {
+		o, err := readReference(ctx, r.fixed, gvk, key)
+		return o, err == nil
+	}
 	select {
 	case <-r.started:
 	default:
@@ -81,13 +90,13 @@ func (r *references) peek(ctx context.Context, gvk schema.GroupVersionKind, key 
 	if err != nil || !c.informer.HasSynced() {
 		return nil, false
 	}
-	o, err = c.read(ctx, gvk, key)
+	o, err = readReference(ctx, c, gvk, key)
 	return o, err == nil
 }
 
-func (w watched) read(ctx context.Context, gvk schema.GroupVersionKind, key types.NamespacedName) (*unstructured.Unstructured, error) {
+func readReference(ctx context.Context, reader client.Reader, gvk schema.GroupVersionKind, key types.NamespacedName) (*unstructured.Unstructured, error) {
 	found := newObject(gvk)
-	err := w.Get(ctx, key, found)
+	err := reader.Get(ctx, key, found)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}

@@ -132,8 +132,7 @@ func (p *rolesPass) run(ctx context.Context) (*verdict, error) {
 		return &v, nil // its pod brings it back
 	}
 	p.streams.wait(ctx, p.pg)
-	set := roles.Desired(p.pg, p.config, roles.Extra{Streams: p.streams.reader(ctx) != nil})
-	passwords, err := p.passwords(ctx, set)
+	set, passwords, err := p.desired(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -144,15 +143,27 @@ func (p *rolesPass) run(ctx context.Context) (*verdict, error) {
 	return p.sync(ctx, set, passwords, digest)
 }
 
-func (p *rolesPass) sync(ctx context.Context, set roles.Set, passwords map[string]string, digest string) (*verdict, error) {
-	ctx, cancel := context.WithTimeout(ctx, rolesTimeout)
-	defer cancel()
-	report, err := roles.Sync(ctx, roles.Connector{
+// desired is what shall be in Postgres, and the passwords for it.
+func (p *rolesPass) desired(ctx context.Context) (roles.Set, map[string]string, error) {
+	set := roles.Desired(p.pg, p.config, roles.Extra{Streams: p.streams.reader(ctx) != nil})
+	passwords, err := p.passwords(ctx, set)
+	return set, passwords, err
+}
+
+// connector says how to reach the primary.
+func (p *rolesPass) connector(passwords map[string]string) roles.Connector {
+	return roles.Connector{
 		Host:     names.Host(names.Service(p.pg.Name, names.RoleMaster), p.pg.Namespace, p.config.ClusterDomain),
 		Port:     postgresPort,
 		User:     p.config.SuperUsername,
 		Password: passwords[p.config.SuperUsername],
-	}, set, roles.Passwords{Clear: passwords})
+	}
+}
+
+func (p *rolesPass) sync(ctx context.Context, set roles.Set, passwords map[string]string, digest string) (*verdict, error) {
+	ctx, cancel := context.WithTimeout(ctx, rolesTimeout)
+	defer cancel()
+	report, err := roles.Sync(ctx, p.connector(passwords), set, roles.Passwords{Clear: passwords})
 	if len(report.Done) > 0 {
 		p.log.Info("changed in Postgres", "statements", len(report.Done), "items", itemsOf(report.Done))
 	}

@@ -119,6 +119,9 @@ type rolloutPass struct {
 	pg     *apiv1.Postgresql
 	log    logr.Logger
 	pods   []corev1.Pod
+
+	// recorded stands in for Patroni's REST API where members are not asked.
+	recorded func(pods []corev1.Pod) rollout.Patroni
 }
 
 func (p *rolloutPass) key() types.NamespacedName { return client.ObjectKeyFromObject(p.pg) }

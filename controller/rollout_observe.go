@@ -89,6 +89,9 @@ func (p *rolloutPass) revisions(ctx context.Context, set appsv1.StatefulSet) (ma
 
 // askPatroni asks the members one after the other until one answers.
 func (p *rolloutPass) askPatroni(ctx context.Context) rollout.Patroni {
+	if p.recorded != nil {
+		return p.recorded(p.pods)
+	}
 	for _, pod := range p.pods {
 		if pod.Status.PodIP == "" || pod.DeletionTimestamp != nil {
 			continue

@@ -38,6 +38,7 @@ type streams struct {
 	nameLabel  string
 	namespaces []string
 	changed    chan event.GenericEvent // an object, for the reconciler that owns them
+	fixed      client.Reader           // instead of watches: what was read once
 
 	mu       sync.Mutex
 	objects  cache.Cache // nil while the kind is not installed
@@ -53,7 +54,7 @@ func newStreams(mgr manager.Manager, r *references, c config.Config, namespaces 
 
 // wait gives a cluster that has streams the time to learn of their kind.
 func (s *streams) wait(ctx context.Context, pg *apiv1.Postgresql) {
-	if s == nil || len(pg.Spec.Streams) == 0 {
+	if s == nil || s.fixed != nil || len(pg.Spec.Streams) == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, streamsPatience)
@@ -69,8 +70,11 @@ func (s *streams) wait(ctx context.Context, pg *apiv1.Postgresql) {
 
 // reader reads event streams, nil while they are not known to be installed.
 func (s *streams) reader(ctx context.Context) client.Reader {
-	if s == nil {
+	switch {
+	case s == nil:
 		return nil
+	case s.fixed != nil:
+		return s.fixed
 	}
 	definition, known := s.references.peek(ctx, definitionKind, streamDefinition())
 	if !known {
