@@ -114,7 +114,9 @@ func TestSyncEverything(t *testing.T) {
 		log, err := os.ReadFile(server.log)
 		require.NoError(t, err)
 		for role, clear := range passwords.Clear {
-			require.False(t, strings.Contains(string(log), clear), "the password of %s is in the server's log", role)
+			for _, line := range strings.Split(string(log), "\n") {
+				require.NotContains(t, line, clear, role)
+			}
 			require.NotContains(t, Plan{Statements: report.Done}.String(), clear, role)
 		}
 		require.NotContains(t, Plan{Statements: report.Done}.String(), scramPrefix)
