@@ -83,7 +83,14 @@ var laws = map[string]law{
 		"k8s.io/client-go":               "the role syncer knows Postgres, not Kubernetes",
 		"sigs.k8s.io/controller-runtime": "the role syncer knows Postgres, not Kubernetes",
 	}},
-	"controller": {may: []string{"api/v1", "apply", "config", "hold", "names", "overlay", "patroni", "pgbouncer", "render", "roles", "rollout", "schema", "templates", "upgrade", "volumes", "waves"},
+	"rotation": {may: []string{"api/v1", "config", "roles"}, never: map[string]string{
+		"k8s.io/client-go":               pure,
+		"sigs.k8s.io/controller-runtime": pure,
+		"database/sql":                   pure,
+		"crypto/rand":                    pure,
+		"math/rand":                      pure,
+	}},
+	"controller": {may: []string{"api/v1", "apply", "config", "hold", "names", "overlay", "patroni", "pgbouncer", "render", "roles", "rollout", "rotation", "schema", "templates", "upgrade", "volumes", "waves"},
 		never: map[string]string{"database/sql": noSQL, "github.com/lib/pq": noSQL}},
 }
 
