@@ -55,6 +55,10 @@ var laws = map[string]law{
 	}},
 	"apply":     {may: []string{"schema"}, never: map[string]string{"database/sql": noSQL}},
 	"patroni":   {never: map[string]string{"k8s.io/": "Patroni's API is plain HTTP", "database/sql": noSQL}},
+	"web": {never: map[string]string{
+		"k8s.io/api/":  "it serves plain values, whoever makes them",
+		"database/sql": noSQL,
+	}},
 	"pgbouncer": {never: map[string]string{"k8s.io/": "the console is reached by address, whatever runs PgBouncer"}},
 	"rollout": {may: []string{"names", "patroni"}, never: map[string]string{
 		"k8s.io/client-go":               pure,
@@ -90,7 +94,7 @@ var laws = map[string]law{
 		"crypto/rand":                    pure,
 		"math/rand":                      pure,
 	}},
-	"controller": {may: []string{"api/v1", "apply", "config", "hold", "names", "overlay", "patroni", "pgbouncer", "render", "roles", "rollout", "rotation", "schema", "templates", "upgrade", "volumes", "waves"},
+	"controller": {may: []string{"api/v1", "apply", "config", "hold", "names", "overlay", "patroni", "pgbouncer", "render", "roles", "rollout", "rotation", "schema", "templates", "upgrade", "volumes", "waves", "web"},
 		never: map[string]string{"database/sql": noSQL, "github.com/lib/pq": noSQL}},
 }
 
