@@ -53,8 +53,8 @@ var laws = map[string]law{
 		"crypto/rand":                    pure,
 		"math/rand":                      pure,
 	}},
-	"apply":     {may: []string{"schema"}, never: map[string]string{"database/sql": noSQL}},
-	"patroni":   {never: map[string]string{"k8s.io/": "Patroni's API is plain HTTP", "database/sql": noSQL}},
+	"apply":   {may: []string{"schema"}, never: map[string]string{"database/sql": noSQL}},
+	"patroni": {never: map[string]string{"k8s.io/": "Patroni's API is plain HTTP", "database/sql": noSQL}},
 	"web": {never: map[string]string{
 		"k8s.io/api/":  "it serves plain values, whoever makes them",
 		"database/sql": noSQL,
