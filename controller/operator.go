@@ -184,7 +184,12 @@ func setup(mgr manager.Manager, o Options, settings *settings, rebuild context.C
 		return fmt.Errorf("watch what the configuration refers to: %w", err)
 	}
 	namespaces := settings.get().WatchedNamespaces(o.Source.OperatorNamespace)
+	exec, err := newExecutor(o.REST)
+	if err != nil {
+		return err
+	}
 	shared := shared{
+		exec:   exec,
 		client: mgr.GetClient(), live: mgr.GetAPIReader(), references: references,
 		streams:    newStreams(mgr, references, settings.get(), namespaces),
 		namespaces: namespaces,
@@ -223,6 +228,7 @@ func addProbes(mgr manager.Manager) error {
 type shared struct {
 	client       client.Client // reads from the caches, writes to the API server
 	live         client.Reader // reads from the API server
+	exec         executor
 	references   *references
 	streams      *streams
 	namespaces   []string // that are watched; nil for all

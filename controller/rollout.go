@@ -46,6 +46,9 @@ type rolloutReconciler struct {
 
 	// patched holds when Patroni was told to change, until it may be expected to have done so.
 	patched sync.Map // types.NamespacedName: time.Time
+
+	// led holds, while poolers wait for it, which pod has led since when.
+	led sync.Map // types.NamespacedName: lead
 }
 
 func newRollout(s shared) *rolloutReconciler {
@@ -73,10 +76,11 @@ func (r *rolloutReconciler) Reconcile(ctx context.Context, req reconcile.Request
 		r.patched.Delete(req.NamespacedName)
 		return reconcile.Result{}, nil
 	}
-	if !conditionTrue(pg, apiv1.ConditionApplied) {
-		return reconcile.Result{}, nil
-	}
 	p := &rolloutPass{rolloutReconciler: r, config: c, pg: pg, log: logr.FromContextOrDiscard(ctx)}
+	if !conditionTrue(pg, apiv1.ConditionApplied) {
+		pause, err := p.relievePoolers(ctx)
+		return reconcile.Result{RequeueAfter: pause}, err
+	}
 	state, err := p.observe(ctx)
 	if err != nil {
 		return reconcile.Result{}, err
@@ -92,6 +96,8 @@ func (r *rolloutReconciler) Reconcile(ctx context.Context, req reconcile.Request
 		return reconcile.Result{RequeueAfter: time.Second}, nil // the manifest has just changed
 	case configuring != nil:
 		return reconcile.Result{}, configuring
+	case state.Poolers.Phase != rollout.Flowing || step.Kind == rollout.PausePoolers:
+		return reconcile.Result{RequeueAfter: lookSoon}, nil
 	case step.Kind != rollout.None:
 		return reconcile.Result{RequeueAfter: lookAgain}, nil
 	case pause > 0:
@@ -119,6 +125,7 @@ type rolloutPass struct {
 	pg     *apiv1.Postgresql
 	log    logr.Logger
 	pods   []corev1.Pod
+	pooler poolerPods
 
 	// recorded stands in for Patroni's REST API where members are not asked.
 	recorded func(pods []corev1.Pod) rollout.Patroni
@@ -142,7 +149,15 @@ func (p *rolloutPass) execute(ctx context.Context, step rollout.Step) error {
 		return p.restart(ctx, step)
 	case rollout.Switchover:
 		p.events.note(p.pg, "Switchover", fmt.Sprintf("from %s to %s: %s", step.Pod, step.Candidate, step.Reason))
-		return p.switchover(ctx, step)
+		err := p.switchover(ctx, step)
+		if err != nil && p.pooler.phase != rollout.Flowing { // the next attempt may be minutes away
+			err = errors.Join(err, p.resumePoolers(ctx))
+		}
+		return err
+	case rollout.PausePoolers:
+		return p.pausePoolers(ctx)
+	case rollout.ResumePoolers:
+		return p.resumePoolers(ctx)
 	}
 	return fmt.Errorf("rollout asks for %q, which is not known", step.Kind)
 }

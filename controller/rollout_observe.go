@@ -52,6 +52,11 @@ func (p *rolloutPass) observe(ctx context.Context) (rollout.State, error) {
 		LazyImages:         p.config.EnableLazySpiloUpgrade,
 		IgnoredAnnotations: p.config.IgnoredAnnotations,
 	}
+	if p.pooler, err = p.observePooler(ctx); err != nil {
+		return rollout.State{}, err
+	}
+	leader, _ := state.Leader()
+	state.Poolers = p.poolerFacts(ctx, leader)
 	for _, pod := range p.pods {
 		state.Pods = append(state.Pods, rollout.Pod{Pod: pod})
 	}

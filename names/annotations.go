@@ -41,6 +41,10 @@ const (
 	// start alone.
 	UserListDigest = APIGroup + "/user-list"
 
+	// PoolerPause on the Deployment of the primary's pooler tells that PgBouncer
+	// is being held back around a switchover: pausing or paused, and since when.
+	PoolerPause = APIGroup + "/pooler-pause"
+
 	// KubeIAMRole is read by kube2iam and kiam: the AWS role of a pod.
 	KubeIAMRole = "iam.amazonaws.com/role"
 

@@ -58,7 +58,7 @@ func TestFixedNamesAreValid(t *testing.T) {
 	require.Empty(t, validation.IsValidPortName(names.PostgresPort))
 	for _, key := range []string{
 		names.TeamLabel, names.ApplicationLabel, names.PoolerLabel, names.CriticalOperation,
-		names.ControllerAnnotation, names.ClusterAnnotation, names.UpgradeSuccess, names.UpgradeFailure, names.RollingUpdateRequired, names.RollingUpdateFor, names.PostgresRestarted,
+		names.ControllerAnnotation, names.ClusterAnnotation, names.UpgradeSuccess, names.UpgradeFailure, names.RollingUpdateRequired, names.PoolerPause, names.RollingUpdateFor, names.PostgresRestarted,
 		names.KubeIAMRole, names.RoleARN, names.ExternalDNSHostname,
 	} {
 		require.Empty(t, validation.IsQualifiedName(key), key)

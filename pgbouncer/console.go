@@ -81,11 +81,13 @@ func (c Console) Writable(ctx context.Context, database string) (writable bool, 
 }
 
 // DeadMan is a command for a shell beside PgBouncer, in its pod: after some time PgBouncer resumes,
-// whoever is still there to tell it so. It returns at once. Without a pause it does nothing.
+// whoever is still there to tell it so. It returns at once, and takes the place of an earlier one.
 // PgBouncer is process 1 there; SIGUSR2 is its RESUME. https://www.pgbouncer.org/usage.html#signals
 func DeadMan(after time.Duration) []string {
-	wait := fmt.Sprintf("(sleep %d; kill -USR2 1) </dev/null >/dev/null 2>&1 &", int(after.Round(time.Second).Seconds()))
-	return []string{"/bin/sh", "-c", wait}
+	const earlier = `for p in /proc/[0-9]*; do p=${p#/proc/}; ` +
+		`[ $p != $$ ] && grep -qs 'kill -USR2 1' /proc/$p/cmdline && kill $p; done; `
+	later := fmt.Sprintf("(sleep %d; kill -USR2 1) </dev/null >/dev/null 2>&1 &", int(after.Round(time.Second).Seconds()))
+	return []string{"/bin/sh", "-c", earlier + later}
 }
 
 func (c Console) command(ctx context.Context, command string, deadline time.Time) error {

@@ -82,11 +82,8 @@ func TestConsole(t *testing.T) {
 		_, err := c.Pause(ctx, patience)
 		require.NoError(t, err)
 		answer := heldBack(t, c)
-		command := DeadMan(0)
-		require.Equal(t, "/bin/sh", command[0])
-		script := strings.Replace(command[2], "kill -USR2 1)", fmt.Sprintf("kill -USR2 %d)", process.Pid), 1)
-		require.NotEqual(t, command[2], script)
-		require.NoError(t, exec.Command(command[0], command[1], script).Run())
+		runDeadMan(t, time.Minute, process.Pid)
+		runDeadMan(t, 0, process.Pid)
 		require.NoError(t, <-answer)
 	})
 	t.Run("errors tell whom and why, and no password", func(t *testing.T) {
@@ -114,8 +111,32 @@ func TestConsole(t *testing.T) {
 	})
 }
 
-func TestDeadMan(t *testing.T) {
-	require.Equal(t, "(sleep 45; kill -USR2 1) </dev/null >/dev/null 2>&1 &", DeadMan(45 * time.Second)[2])
+// runDeadMan runs it here, where PgBouncer is not process 1.
+func runDeadMan(t *testing.T, after time.Duration, pid int) {
+	t.Helper()
+	command := DeadMan(after)
+	command[2] = strings.ReplaceAll(command[2], "kill -USR2 1", fmt.Sprintf("kill -USR2 %d", pid))
+	out, err := exec.Command(command[0], command[1:]...).CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.Empty(t, string(out))
+}
+
+func TestDeadManTakesThePlaceOfAnEarlierOne(t *testing.T) {
+	const nobody = 1 << 30
+	running := func() (n int) {
+		commands, err := filepath.Glob("/proc/[0-9]*/cmdline")
+		require.NoError(t, err)
+		for _, path := range commands {
+			if text, _ := os.ReadFile(path); strings.Contains(string(text), fmt.Sprintf("kill -USR2 %d)", nobody)) {
+				n++
+			}
+		}
+		return n
+	}
+	runDeadMan(t, time.Minute, nobody)
+	require.Equal(t, 1, running())
+	runDeadMan(t, time.Second, nobody)
+	require.Eventually(t, func() bool { return running() == 0 }, patience, 20*time.Millisecond)
 }
 
 // heldBack starts a client of a paused pooler, which gets its answer later.

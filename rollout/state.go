@@ -45,6 +45,8 @@ type State struct {
 
 	Patroni Patroni
 
+	Poolers Poolers
+
 	// LazyImages leaves pods alone that differ by images only (enable_lazy_spilo_upgrade).
 	LazyImages bool
 
@@ -140,6 +142,12 @@ func (s State) member(pod string) (Member, bool) {
 		}
 	}
 	return Member{}, false
+}
+
+// Leader is the name of the member that leads, if any does.
+func (s State) Leader() (name string, ok bool) {
+	leader, ok := s.leader()
+	return leader.Name, ok
 }
 
 func (s State) leader() (Member, bool) {

@@ -29,6 +29,10 @@ const (
 
 	// Switchover from Pod to Candidate, after which Pod is a replica like the others.
 	Switchover Kind = "Switchover"
+
+	// PausePoolers before the switchover from Pod to Candidate, and ResumePoolers after it.
+	PausePoolers  Kind = "PausePoolers"
+	ResumePoolers Kind = "ResumePoolers"
 )
 
 // Step is the next thing to do. Its texts are stable: the same state gives the same text, without
