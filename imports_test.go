@@ -87,6 +87,11 @@ var laws = map[string]law{
 		"k8s.io/client-go":               "the role syncer knows Postgres, not Kubernetes",
 		"sigs.k8s.io/controller-runtime": "the role syncer knows Postgres, not Kubernetes",
 	}},
+	"teams": {may: []string{"api/v1"}, never: map[string]string{
+		"k8s.io/client-go":               noClients,
+		"sigs.k8s.io/controller-runtime": noClients,
+		"database/sql":                   noSQL,
+	}},
 	"rotation": {may: []string{"api/v1", "config", "roles"}, never: map[string]string{
 		"k8s.io/client-go":               pure,
 		"sigs.k8s.io/controller-runtime": pure,
@@ -94,7 +99,7 @@ var laws = map[string]law{
 		"crypto/rand":                    pure,
 		"math/rand":                      pure,
 	}},
-	"controller": {may: []string{"api/v1", "apply", "config", "hold", "names", "overlay", "patroni", "pgbouncer", "render", "roles", "rollout", "rotation", "schema", "templates", "upgrade", "volumes", "waves", "web"},
+	"controller": {may: []string{"api/v1", "apply", "config", "hold", "names", "overlay", "patroni", "pgbouncer", "render", "roles", "rollout", "rotation", "schema", "teams", "templates", "upgrade", "volumes", "waves", "web"},
 		never: map[string]string{"database/sql": noSQL, "github.com/lib/pq": noSQL}},
 }
 

@@ -19,7 +19,7 @@ type TeamsAPI struct {
 	EnableTeamSuperuser             bool              `key:"enable_team_superuser" default:"false" doc:"Make members of the owning team superusers."`
 	TeamAdminRole                   string            `key:"team_admin_role" default:"admin" code:"" doc:"Role granted to team members who are not superusers."`
 	RoleDeletionSuffix              string            `key:"role_deletion_suffix" default:"_deleted" doc:"Suffix of the roles of members who left."`
-	EnableTeamMemberDeprecation     bool              `key:"enable_team_member_deprecation" default:"false" doc:"Rename the roles of members who left and take their login."`
+	EnableTeamMemberDeprecation     bool              `key:"enable_team_member_deprecation" default:"false" restart:"true" doc:"Rename the roles of members who left and take their login."`
 	EnableAdminRoleForUsers         bool              `key:"enable_admin_role_for_users" default:"true" code:"false" doc:"Make team_admin_role an admin of every role of a manifest."`
 	EnablePostgresTeamCRD           bool              `key:"enable_postgres_team_crd" default:"false" schema:"true" code:"false" restart:"true" doc:"Honour PostgresTeam objects."`
 	EnablePostgresTeamCRDSuperusers bool              `key:"enable_postgres_team_crd_superusers" default:"false" doc:"Honour additional superuser teams of PostgresTeam objects."`

@@ -127,13 +127,20 @@ func (p *clusterPass) finishDeletion(ctx context.Context) error {
 // mintCredentials reads the credential of each role that gets a Secret, and makes up those that do
 // not exist yet.
 func (p *clusterPass) mintCredentials(ctx context.Context) error {
-	set := roles.Desired(p.pg, p.config, roles.Extra{})
+	infrastructure, err := p.infrastructure(ctx, p.config)
+	if err != nil {
+		return err
+	}
+	set := roles.Desired(p.pg, p.config, roles.Extra{Infrastructure: infrastructure.Roles})
 	var errs []error
 	for _, role := range set.Roles {
 		if !role.NeedsSecret() {
 			continue
 		}
 		credential, err := p.credential(ctx, role)
+		if role.Kind == roles.Infrastructure {
+			credential.Password = infrastructure.Passwords.Clear[role.Name] // its source is the truth
+		}
 		var none *noSecretError
 		switch {
 		case errors.As(err, &none):

@@ -28,7 +28,7 @@ func prepareKinds(ctx context.Context, c client.Client, conf config.Config) erro
 			return err
 		}
 	}
-	return checkKinds(ctx, c)
+	return checkKinds(ctx, c, conf)
 }
 
 // registerKinds creates or updates the definitions of our kinds and waits until they are served.

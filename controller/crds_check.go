@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	apiv1 "postgres-operator/api/v1"
+	"postgres-operator/config"
 )
 
 const postgresqlDefinition = "postgresqls." + apiv1.GroupName
@@ -16,7 +17,7 @@ const postgresqlDefinition = "postgresqls." + apiv1.GroupName
 // checkKinds refuses to work with a definition of the kind postgresql that has no place for
 // conditions, as that of Zalando's operator: the API server would drop them, and with them the
 // progress of every cluster. It matters where enable_crd_registration is off.
-func checkKinds(ctx context.Context, c client.Client) error {
+func checkKinds(ctx context.Context, c client.Client, conf config.Config) error {
 	var definition apiextensionsv1.CustomResourceDefinition
 	if err := c.Get(ctx, types.NamespacedName{Name: postgresqlDefinition}, &definition); err != nil {
 		return fmt.Errorf("read definition %s: %w", postgresqlDefinition, err)
@@ -26,7 +27,11 @@ func checkKinds(ctx context.Context, c client.Client) error {
 			continue
 		}
 		status := version.Schema.OpenAPIV3Schema.Properties["status"].Properties
-		for _, field := range []string{"conditions", "statefulSetGeneration", "patroniConfiguration"} {
+		needed := []string{"conditions", "statefulSetGeneration", "patroniConfiguration"}
+		if conf.EnableTeamMemberDeprecation {
+			needed = append(needed, "teamMembers")
+		}
+		for _, field := range needed {
 			if _, ok := status[field]; !ok {
 				return tooOld(field)
 			}

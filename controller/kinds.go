@@ -16,6 +16,7 @@ type kind struct {
 
 var (
 	postgresqlKind     = schema.GroupVersionKind{Group: "acid.zalan.do", Version: "v1", Kind: "postgresql"}
+	postgresTeamKind   = schema.GroupVersionKind{Group: "acid.zalan.do", Version: "v1", Kind: "PostgresTeam"}
 	statefulSetKind    = schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "StatefulSet"}
 	deploymentKind     = schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}
 	cronJobKind        = schema.GroupVersionKind{Group: "batch", Version: "v1", Kind: "CronJob"}

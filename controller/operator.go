@@ -22,6 +22,7 @@ import (
 
 	apiv1 "postgres-operator/api/v1"
 	"postgres-operator/config"
+	"postgres-operator/teams"
 )
 
 const (
@@ -46,7 +47,9 @@ type Options struct {
 	Log      logr.Logger
 	SetDebug func(bool) // switches debug messages on or off, as the configuration says
 
-	events events // of the process: they outlive a manager that is built anew
+	// Of the process: they outlive a manager that is built anew.
+	events events
+	teams  *teams.API
 }
 
 // Run serves clusters until the context ends. A change of the configuration that touches caches or
@@ -65,6 +68,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("reach the API server: %w", err)
 	}
+	o.teams = teams.NewAPI()
 	c, err := o.Source.Load(ctx, direct)
 	if err != nil {
 		return fmt.Errorf("operator configuration: %w", err)
@@ -192,8 +196,8 @@ func setup(mgr manager.Manager, o Options, settings *settings, rebuild context.C
 		exec:   exec,
 		client: mgr.GetClient(), live: mgr.GetAPIReader(), references: references,
 		streams:    newStreams(mgr, references, settings.get(), namespaces),
-		namespaces: namespaces,
-		settings:   settings, events: o.events, controllerID: o.ControllerID, now: time.Now,
+		namespaces: namespaces, teams: o.teams, teamObjects: teamObjects(mgr, settings.get()),
+		settings: settings, events: o.events, controllerID: o.ControllerID, now: time.Now,
 	}
 	clusters, err := newCluster(shared)
 	if err != nil {
@@ -232,6 +236,8 @@ type shared struct {
 	references   *references
 	streams      *streams
 	namespaces   []string // that are watched; nil for all
+	teams        *teams.API
+	teamObjects  bool // PostgresTeam objects count
 	settings     *settings
 	events       events
 	controllerID string

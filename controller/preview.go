@@ -17,6 +17,7 @@ import (
 	"postgres-operator/config"
 	"postgres-operator/names"
 	"postgres-operator/render"
+	"postgres-operator/teams"
 )
 
 // Previewer tells what an operator would do about clusters, and does nothing of it. It runs the very
@@ -76,6 +77,7 @@ func NewPreviewer(o PreviewOptions) (*Previewer, error) {
 	s := shared{
 		client: readOnly{o.Objects, o.Objects.scheme}, live: past, references: &references{fixed: past},
 		settings: newSettings(o.Config, nil), events: newEvents(noEvents{}), controllerID: o.ControllerID, now: o.Now,
+		teams: teams.NewAPI(), teamObjects: o.Config.EnablePostgresTeamCRD && o.Objects.installed(postgresTeamKind),
 	}
 	if o.Objects.installed(streamKind) {
 		s.streams = &streams{fixed: o.Objects}

@@ -24,6 +24,7 @@ type DatabasePreview struct {
 // previewDatabase reads what roles and databases a primary has, and compares as reconciler Roles does.
 func (p *Previewer) previewDatabase(ctx context.Context, pg *apiv1.Postgresql, pods []corev1.Pod) DatabasePreview {
 	pass := &rolesPass{roleSyncer: p.roles, config: p.options.Config, pg: pg}
+	pass.members.known = membersIn(pg)
 	if why := roles.Skip(pg, pass.config, pg.Spec.NumberOfInstances); why != "" {
 		return DatabasePreview{Unknown: why}
 	}

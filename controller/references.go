@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -17,8 +18,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
-// references reads objects that the configuration names and that are not ours: the ConfigMap and the
-// Secret with environment for the pods. Each is watched alone, from when it is first asked for, so
+// references reads objects that the configuration names and that are not ours, such as the ConfigMap and the
+// Secret with environment for the pods, or Secrets that describe roles. Each is watched alone, from when it is first asked for, so
 // that reading it again costs no request, a change comes at once, and nothing else enters memory.
 type references struct {
 	mgr     manager.Manager
@@ -40,7 +41,12 @@ type watched struct {
 type reference struct {
 	schema.GroupVersionKind
 	types.NamespacedName
+
+	values bool // of a Secret, which otherwise are left out
 }
+
+// referencePatience is how long a pass waits to learn of an object for the first time.
+const referencePatience = 10 * time.Second
 
 func newReferences(mgr manager.Manager, changed chan<- event.GenericEvent) *references {
 	return &references{mgr: mgr, changed: changed, started: make(chan struct{}), watched: map[reference]watched{}}
@@ -56,22 +62,38 @@ func (r *references) Start(ctx context.Context) error {
 
 // get returns an object, nil if it does not exist. Of a Secret it knows the keys alone.
 func (r *references) get(ctx context.Context, gvk schema.GroupVersionKind, key types.NamespacedName) (*unstructured.Unstructured, error) {
+	return r.await(ctx, reference{GroupVersionKind: gvk, NamespacedName: key})
+}
+
+// secret returns what a Secret holds, nil if it does not exist. It is for Secrets alone that the
+// configuration names as the source of credentials.
+func (r *references) secret(ctx context.Context, key types.NamespacedName) (secretData, error) {
+	ctx, cancel := context.WithTimeout(ctx, referencePatience)
+	defer cancel()
+	o, err := r.await(ctx, reference{GroupVersionKind: secretKind, NamespacedName: key, values: true})
+	if o == nil || err != nil {
+		return nil, err
+	}
+	return dataOf(o), nil
+}
+
+func (r *references) await(ctx context.Context, ref reference) (*unstructured.Unstructured, error) {
 	if r.fixed != nil {
-		return readReference(ctx, r.fixed, gvk, key)
+		return readReference(ctx, r.fixed, ref.GroupVersionKind, ref.NamespacedName)
 	}
 	select {
 	case <-r.started:
 	case <-ctx.Done():
-		return nil, fmt.Errorf("read %s %s: %w", gvk.Kind, key, ctx.Err())
+		return nil, fmt.Errorf("read %s %s: %w", ref.Kind, ref.NamespacedName, ctx.Err())
 	}
-	c, err := r.watch(reference{gvk, key})
+	c, err := r.watch(ref)
 	if err != nil {
-		return nil, fmt.Errorf("watch %s %s: %w", gvk.Kind, key, err)
+		return nil, fmt.Errorf("watch %s %s: %w", ref.Kind, ref.NamespacedName, err)
 	}
 	if !c.WaitForCacheSync(ctx) {
-		return nil, fmt.Errorf("read %s %s: %w", gvk.Kind, key, ctx.Err())
+		return nil, fmt.Errorf("read %s %s: %w", ref.Kind, ref.NamespacedName, ctx.Err())
 	}
-	return readReference(ctx, c, gvk, key)
+	return readReference(ctx, c, ref.GroupVersionKind, ref.NamespacedName)
 }
 
 // peek is get without waiting: known is false until the watch has told whether the object exists. Then
@@ -86,7 +108,7 @@ func (r *references) peek(ctx context.Context, gvk schema.GroupVersionKind, key 
 	default:
 		return nil, false
 	}
-	c, err := r.watch(reference{gvk, key})
+	c, err := r.watch(reference{GroupVersionKind: gvk, NamespacedName: key})
 	if err != nil || !c.informer.HasSynced() {
 		return nil, false
 	}
@@ -115,6 +137,9 @@ func (r *references) watch(ref reference) (watched, error) {
 	}
 	options := cache.Options{
 		HTTPClient: r.mgr.GetHTTPClient(), Scheme: r.mgr.GetScheme(), Mapper: r.mgr.GetRESTMapper(), DefaultTransform: keysOfSecrets,
+	}
+	if ref.values {
+		options.DefaultTransform = cache.TransformStripManagedFields()
 	}
 	only := fields.OneTermEqualSelector("metadata.name", ref.Name)
 	if ref.Namespace == "" {

@@ -13,11 +13,13 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	apiv1 "postgres-operator/api/v1"
@@ -56,12 +58,15 @@ func newRoles(s shared) *roleSyncer {
 
 func (r *roleSyncer) setup(mgr manager.Manager, changes <-chan event.GenericEvent) error {
 	c := r.settings.get()
-	return builder.ControllerManagedBy(mgr).Named("roles").For(&apiv1.Postgresql{}).
+	b := builder.ControllerManagedBy(mgr).Named("roles").For(&apiv1.Postgresql{}).
 		WithOptions(queueOptions(r.settings, mgr.GetLogger().WithName("roles"))).
 		Watches(&corev1.Pod{}, byLabel(c.ClusterNameLabel), builder.WithPredicates(podChanged())).
 		Watches(newObject(secretKind), byLabel(c.ClusterNameLabel), builder.WithPredicates(servedOnly(c.ClusterNameLabel, r.namespaces))).
-		WatchesRawSource(onConfigurationChange(changes, r.client)).
-		Complete(r)
+		WatchesRawSource(onConfigurationChange(changes, r.client))
+	if r.teamObjects {
+		b = b.Watches(&apiv1.PostgresTeam{}, everyCluster(r.client), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
+	}
+	return b.Complete(r)
 }
 
 // Reconcile implements reconcile.Reconciler.
@@ -79,9 +84,13 @@ func (r *roleSyncer) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, nil // a write to the status brings it back
 	}
 	p := &rolesPass{roleSyncer: r, config: c, pg: pg, log: logr.FromContextOrDiscard(ctx)}
+	p.members.known = membersIn(pg)
 	v, failure := p.run(ctx)
 	if v != nil {
-		failure = errors.Join(failure, r.report(ctx, pg, *v))
+		failure = errors.Join(failure, p.report(ctx, *v))
+	}
+	if apierrors.IsConflict(failure) {
+		return reconcile.Result{RequeueAfter: time.Second}, nil // the manifest has just changed
 	}
 	if failure != nil {
 		return reconcile.Result{}, failure
@@ -89,12 +98,12 @@ func (r *roleSyncer) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	return resync(c.ResyncPeriod), nil
 }
 
-// report writes the verdict, and an event when it is a failure that was not there before.
-func (r *roleSyncer) report(ctx context.Context, pg *apiv1.Postgresql, v verdict) error {
-	if v.reason == reasonRoleProblems && !sameMessage(pg, v) {
-		r.events.warn(pg, "Roles", v.message)
+// report writes the verdict, and an event when it is a failure or a warning that was not there before.
+func (p *rolesPass) report(ctx context.Context, v verdict) error {
+	if (v.reason == reasonRoleProblems || v.reason == reasonRoleWarnings) && !sameMessage(p.pg, v) {
+		p.events.warn(p.pg, "Roles", v.message)
 	}
-	return r.status.write(ctx, pg, nil, []verdict{v})
+	return p.writeStatus(ctx, v)
 }
 
 func (r *roleSyncer) forget(key types.NamespacedName) {
@@ -109,10 +118,13 @@ type rolesPass struct {
 	config config.Config
 	pg     *apiv1.Postgresql
 	log    logr.Logger
+
+	members teamMembers
 }
 
 const (
 	reasonRoleProblems = "Problems"
+	reasonRoleWarnings = "SyncedWithWarnings"
 	reasonNoServer     = "ServerNotReachable"
 )
 
@@ -140,14 +152,34 @@ func (p *rolesPass) run(ctx context.Context) (*verdict, error) {
 	if p.inStep(digest) {
 		return nil, nil
 	}
+	if wait, err := p.rememberMembers(ctx); wait || err != nil {
+		return nil, err
+	}
 	return p.sync(ctx, set, passwords, digest)
 }
 
 // desired is what shall be in Postgres, and the passwords for it.
 func (p *rolesPass) desired(ctx context.Context) (roles.Set, map[string]string, error) {
-	set := roles.Desired(p.pg, p.config, roles.Extra{Streams: p.streams.reader(ctx) != nil})
-	passwords, err := p.passwords(ctx, set)
+	extra, infrastructure := p.extra(ctx)
+	set := roles.Desired(p.pg, p.config, extra)
+	passwords, err := p.passwords(ctx, set, infrastructure)
 	return set, passwords, err
+}
+
+// extra are the roles that others define, and the passwords of those that have one. What cannot be read
+// now is a problem; the roles that it is about stay as they are.
+func (p *rolesPass) extra(ctx context.Context) (roles.Extra, roles.Passwords) {
+	infrastructure, err := p.infrastructure(ctx, p.config)
+	if err != nil {
+		infrastructure.Problems = []roles.Problem{{Field: "infrastructure_roles_secrets", Reason: oneLine(err)}}
+	}
+	x := roles.Extra{
+		Infrastructure: infrastructure.Roles,
+		Problems:       infrastructure.Problems,
+		Streams:        p.streams.reader(ctx) != nil,
+	}
+	p.addMembers(ctx, &x)
+	return x, infrastructure.Passwords
 }
 
 // connector says how to reach the primary.
@@ -171,9 +203,12 @@ func (p *rolesPass) sync(ctx context.Context, set roles.Set, passwords map[strin
 		v := bad(apiv1.ConditionRolesSynced, reasonNoServer, "the primary cannot be used: "+oneLine(err))
 		return &v, err
 	}
+	p.forgetMembers(report)
 	if len(report.Problems) == 0 {
-		p.remember(digest)
-		v := good(apiv1.ConditionRolesSynced, "Synced", "roles and databases are as the manifest says")
+		if len(p.members.gone) == 0 { // else the status has to say first that they are
+			p.remember(digest)
+		}
+		v := p.inStepVerdict()
 		return &v, nil
 	}
 	problems := make([]error, 0, len(report.Problems))
@@ -197,8 +232,9 @@ func itemsOf(statements []roles.Statement) []string {
 	return items
 }
 
-// passwords reads from the cache what the Secrets hold.
-func (p *rolesPass) passwords(ctx context.Context, set roles.Set) (map[string]string, error) {
+// passwords reads from the cache what the Secrets hold. Those of infrastructure roles are copies, so their
+// source is asked.
+func (p *rolesPass) passwords(ctx context.Context, set roles.Set, infrastructure roles.Passwords) (map[string]string, error) {
 	var list = newList(secretKind)
 	err := p.client.List(ctx, list, client.MatchingLabels{p.config.ClusterNameLabel: p.pg.Name})
 	if err != nil {
@@ -207,6 +243,10 @@ func (p *rolesPass) passwords(ctx context.Context, set roles.Set) (map[string]st
 	passwords := map[string]string{}
 	for _, role := range set.Roles {
 		if !role.NeedsSecret() {
+			continue
+		}
+		if role.Kind == roles.Infrastructure {
+			passwords[role.Name] = infrastructure.Clear[role.Name]
 			continue
 		}
 		key := secretKey(p.config, p.pg, role)

@@ -60,7 +60,9 @@ func NewSnapshot(nameLabel string, objects []*unstructured.Unstructured) (*Snaps
 
 // add takes an object in; of two that are the same, the first counts.
 func (s *Snapshot) add(o *unstructured.Unstructured) {
-	ref := reference{o.GroupVersionKind(), types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}}
+	ref := reference{
+		GroupVersionKind: o.GroupVersionKind(), NamespacedName: types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()},
+	}
 	if s.objects[ref] != nil {
 		return
 	}
@@ -92,7 +94,7 @@ func (s *Snapshot) Get(_ context.Context, key client.ObjectKey, into client.Obje
 	if err != nil {
 		return fmt.Errorf("read %T: %w", into, err)
 	}
-	found := s.objects[reference{gvk, key}]
+	found := s.objects[reference{GroupVersionKind: gvk, NamespacedName: key}]
 	if found == nil {
 		return apierrors.NewNotFound(schema.GroupResource{Group: gvk.Group, Resource: gvk.Kind}, key.Name)
 	}

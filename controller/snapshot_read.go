@@ -80,6 +80,9 @@ func snapshotLists(c config.Config) []snapshotList {
 		{kind: roleBindingKind, options: []client.ListOption{client.MatchingFields{"metadata.name": roleBindingName(c)}}},
 		{kind: streamKind, options: []client.ListOption{ofClusters}, optional: true},
 	}
+	if c.EnablePostgresTeamCRD {
+		lists = append(lists, snapshotList{kind: postgresTeamKind, optional: true})
+	}
 	for _, k := range clusterKinds() {
 		lists = append(lists, snapshotList{kind: k.GroupVersionKind, options: []client.ListOption{ofClusters}})
 	}
@@ -135,7 +138,7 @@ func (m *memory) Get(ctx context.Context, key client.ObjectKey, into client.Obje
 	if err != nil {
 		return err
 	}
-	ref := reference{gvk, key}
+	ref := reference{GroupVersionKind: gvk, NamespacedName: key}
 	m.mu.Lock()
 	known, ok := m.seen[ref]
 	m.mu.Unlock()

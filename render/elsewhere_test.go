@@ -16,7 +16,8 @@ const (
 	inDeletion  = "deletion"           // whether and how a cluster's objects go
 	inRollout   = "rolling changes"    // when and how pods are replaced
 	inSQL       = "roles"              // how the databases are reached
-	inTeams     = "roles of teams"     // what the members of teams are made to
+	inTeams     = "roles of teams"     // who is in a team, and what its members are made to
+	inSecrets   = "roles of Secrets"   // what Secrets say of roles
 	inObsolete  = "nothing (obsolete)" // kept so that old configurations are accepted
 	inNothing   = "nothing yet"        // no code reads it; a test makes sure of that
 	testsSuffix = "_test.go"
@@ -47,9 +48,18 @@ func optionsElsewhere() map[string]string {
 		"enable_secrets_deletion":                 inDeletion,
 		"enable_persistent_volume_claim_deletion": inDeletion,
 
-		"cluster_domain":              inSQL,
-		"enable_database_access":      inSQL,
-		"team_api_role_configuration": inTeams,
+		"cluster_domain":                      inSQL,
+		"enable_database_access":              inSQL,
+		"team_api_role_configuration":         inTeams,
+		"oauth_token_secret_name":             inTeams,
+		"teams_api_url":                       inTeams,
+		"enable_teams_api":                    inTeams,
+		"enable_team_superuser":               inTeams,
+		"enable_postgres_team_crd":            inTeams,
+		"enable_postgres_team_crd_superusers": inTeams,
+		"postgres_superuser_teams":            inTeams,
+		"infrastructure_roles_secret_name":    inSecrets,
+		"infrastructure_roles_secrets":        inSecrets,
 
 		"enable_maintenance_windows":            inNothing,
 		"maintenance_windows":                   inNothing,
@@ -67,17 +77,6 @@ func optionsElsewhere() map[string]string {
 		"enable_password_rotation":              inNothing,
 		"password_rotation_interval":            inNothing,
 		"password_rotation_user_retention":      inNothing,
-		"oauth_token_secret_name":               inNothing,
-		"infrastructure_roles_secret_name":      inNothing,
-		"infrastructure_roles_secrets":          inNothing,
-		"teams_api_url":                         inNothing,
-		"enable_teams_api":                      inNothing,
-		"enable_team_superuser":                 inNothing,
-		"role_deletion_suffix":                  inNothing,
-		"enable_team_member_deprecation":        inNothing,
-		"enable_postgres_team_crd":              inNothing,
-		"enable_postgres_team_crd_superusers":   inNothing,
-		"postgres_superuser_teams":              inNothing,
 	}
 }
 

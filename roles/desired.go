@@ -16,6 +16,12 @@ type Extra struct {
 	Infrastructure []InfrastructureRole
 	Members        []TeamMember
 
+	// Former members of teams lose their login, see Set.Former.
+	Former []string
+
+	// Problems are what those others got wrong.
+	Problems []Problem
+
 	// Streams is true where the kind of event streams is installed. Without it spec.streams is but a role.
 	Streams bool
 }
@@ -48,7 +54,7 @@ type TeamMember struct {
 // Set.Problems and takes nothing away from the others.
 func Desired(m *apiv1.Postgresql, c config.Config, x Extra) Set {
 	d := &desired{
-		manifest: m, config: c,
+		manifest: m, config: c, problems: slices.Clone(x.Problems),
 		roles: map[string]Role{}, databases: map[string]Database{}, publications: map[string]Publication{},
 	}
 	d.addSystemRoles()
@@ -66,6 +72,7 @@ func Desired(m *apiv1.Postgresql, c config.Config, x Extra) Set {
 	}
 	set := d.set()
 	set.Streams = x.Streams
+	set.RetiredSuffix, set.Former = d.formerMembers(x.Former)
 	return set
 }
 

@@ -8,10 +8,7 @@ import (
 
 func (d *desired) addInfrastructureRoles(all []InfrastructureRole) {
 	for _, in := range all {
-		field := "infrastructure_roles_secrets"
-		if in.Source != "" {
-			field += ": " + in.Source
-		}
+		field := infrastructureField(in.Source)
 		flags, err := normaliseFlags(in.Flags)
 		if err != nil {
 			d.refuse(field, in.Name, "%s", err)
@@ -64,6 +61,25 @@ func (d *desired) addTeamRoles(members []TeamMember) {
 		}
 		d.addUnreserved(role)
 	}
+}
+
+// formerMembers are those whose roles are to be retired, and the suffix for it: whoever has a role for
+// another reason keeps it.
+func (d *desired) formerMembers(all []string) (suffix string, former []string) {
+	if !d.config.EnableTeamMemberDeprecation {
+		return "", nil
+	}
+	if d.config.RoleDeletionSuffix == "" {
+		d.refuse("role_deletion_suffix", "", "is empty, so roles of members who left cannot be told from others; they stay as they are")
+		return "", nil
+	}
+	for _, name := range all {
+		if _, wanted := d.roles[name]; !wanted && !d.reserved(name) && checkRoleName(name) == nil {
+			former = append(former, name)
+		}
+	}
+	slices.Sort(former)
+	return d.config.RoleDeletionSuffix, slices.Compact(former)
 }
 
 // addOwnerRoles makes every database owner a member of additional_owner_roles. A group cannot at the

@@ -30,13 +30,18 @@ func Diff(want Set, have State, passwords Passwords) Plan {
 	if passwords.Random == nil {
 		passwords.Random = rand.Reader
 	}
+	have.Roles = maps.Clone(have.Roles)
 	d := &differ{want: want, have: have, passwords: passwords, plan: Plan{blocked: map[string]bool{}}}
 	for _, role := range want.Roles {
+		d.restore(role)
 		d.role(role)
 	}
 	d.memberships()
 	for _, role := range want.Roles {
 		d.parameters(role)
+	}
+	for _, name := range want.Former {
+		d.retire(name)
 	}
 	for _, database := range want.Databases {
 		d.database(database)
@@ -79,7 +84,7 @@ func (d *differ) role(role Role) {
 		if len(missing) == 0 && verifier == "" {
 			return
 		}
-		s.Action, s.sql = "alter", alterRole(role.Name, missing)
+		s.Action, s.sql, s.needs = "alter", alterRole(role.Name, missing), []string{roleKey(role.Name)}
 	} else {
 		s.Action, s.sql = "create", createRole(role.Name, role.Flags)
 	}

@@ -31,6 +31,11 @@ func (r Report) InStep(role string) bool {
 	return !r.unfinished[item] && !slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Item == item })
 }
 
+// Failed tells whether a role is not as it should be.
+func (r Report) Failed(role string) bool {
+	return slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Item == roleItem(role) })
+}
+
 // Sync brings a server to what want asks for. The error is for a server that cannot be used at all;
 // items that fail are Problems of the Report, next to those that want has already.
 func Sync(ctx context.Context, server Connector, want Set, passwords Passwords) (Report, error) {

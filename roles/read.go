@@ -91,6 +91,9 @@ func rolesToRead(want Set) []string {
 	if want.Streams {
 		names[streamRole] = true // it tells whether there ever were streams
 	}
+	for _, name := range want.members() {
+		names[name], names[want.retired(name)] = true, true
+	}
 	delete(names, "")
 	return slices.Sorted(maps.Keys(names))
 }

@@ -23,6 +23,11 @@ type Set struct {
 	// Rotations are about roles whose Secrets hand out dated logins, or did.
 	Rotations []Rotation
 
+	// Former are members who left their team: such a role loses its login, and RetiredSuffix goes behind its
+	// name. A member who comes back gets the role back. Without a suffix nothing of this happens.
+	Former        []string
+	RetiredSuffix string
+
 	// MD5 stores passwords as MD5 hashes instead of SCRAM-SHA-256 verifiers: the manifest's parameter
 	// password_encryption says md5.
 	MD5 bool

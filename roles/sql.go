@@ -88,6 +88,9 @@ func with(flags []string) string {
 	}
 	return " WITH " + strings.Join(flags, " ")
 }
+func renameRole(name, to string) string {
+	return fmt.Sprintf("ALTER ROLE %s RENAME TO %s", ident(name), ident(to))
+}
 func password(v Verifier) string { return " PASSWORD " + literal(string(v)) }
 
 func grantRole(group, member string, admin bool) string {

@@ -81,6 +81,13 @@ type PostgresStatus struct {
 	// +optional
 	MajorUpgrade *MajorUpgrade `json:"majorUpgrade,omitempty"`
 
+	// teamMembers lists who has a role as a member of a team, where enable_team_member_deprecation is on. Who is
+	// listed and no longer a member loses the login.
+	//
+	// +optional
+	// +listType=atomic
+	TeamMembers []TeamMember `json:"teamMembers,omitempty"`
+
 	// conditions say the same in a way that tools understand, such as kubectl wait.
 	//
 	// +optional
@@ -106,6 +113,19 @@ type MajorUpgrade struct {
 
 	// claimed is when. It also tells this upgrade from others in the same container.
 	Claimed metav1.Time `json:"claimed"`
+}
+
+// TeamMember is a member of a team who has a role.
+type TeamMember struct {
+	// name of the role.
+	//
+	// +required
+	Name string `json:"name"`
+
+	// team in which the Teams API has the member; empty for members that PostgresTeam objects name.
+	//
+	// +optional
+	Team string `json:"team,omitempty"`
 }
 
 // UnmarshalJSON also accepts a bare string, which is how a status was stored before it was an object.
