@@ -93,11 +93,35 @@ func (r *cluster) Reconcile(ctx context.Context, req reconcile.Request) (reconci
 		return reconcile.Result{}, r.withManifest(ctx, c, pg)
 	}
 	r.lastSeen.Store(req.NamespacedName, pg.Annotations)
+	seen := r.now()
 	p := &clusterPass{cluster: r, config: c, pg: pg, log: logr.FromContextOrDiscard(ctx)}
 	if err := p.run(ctx); err != nil {
 		return reconcile.Result{}, err
 	}
+	if err := r.record(pg, seen); err != nil {
+		return reconcile.Result{}, err
+	}
 	return resync(c.ResyncPeriod), nil
+}
+
+// record lets the REST API tell what became of the manifest.
+func (r *cluster) record(pg *apiv1.Postgresql, seen time.Time) error {
+	recorder, key := r.settings.recorder, client.ObjectKeyFromObject(pg)
+	if recorder == nil || recorder.Knows(key, pg.Generation) {
+		return nil
+	}
+	spec, err := specOf(pg)
+	if err == nil {
+		recorder.Manifest(key, pg.Generation, spec, seen)
+	}
+	return err
+}
+
+func (r *cluster) forget(key types.NamespacedName) {
+	r.lastSeen.Delete(key)
+	if r.settings.recorder != nil {
+		r.settings.recorder.Forget(key)
+	}
 }
 
 // resync brings a cluster back after about a period, behind whatever a user changes meanwhile.
@@ -117,7 +141,7 @@ func (r *cluster) afterManifest(ctx context.Context, c config.Config, key types.
 	t := teardown{client: r.client, config: c, key: key}
 	l, err := r.leftOf(ctx, c, key)
 	if err != nil || !t.pending(l, r.controllerID) {
-		r.lastSeen.Delete(key)
+		r.forget(key)
 		return reconcile.Result{}, err
 	}
 	if !unfinished(l, key.Name) {
@@ -135,7 +159,7 @@ func (r *cluster) afterManifest(ctx context.Context, c config.Config, key types.
 	done, err := t.next(ctx, l)
 	if done {
 		log.Info("cluster deleted")
-		r.lastSeen.Delete(key)
+		r.forget(key)
 	}
 	return reconcile.Result{}, err
 }

@@ -23,6 +23,7 @@ import (
 	apiv1 "postgres-operator/api/v1"
 	"postgres-operator/config"
 	"postgres-operator/teams"
+	"postgres-operator/web"
 )
 
 const (
@@ -44,12 +45,18 @@ type Options struct {
 	MetricsAddress string // Prometheus metrics, such as ":8082"; "0" for none
 	LeaderElection bool
 
+	// API serves the REST API on the port that the configuration says; Profiles serves profiles of the
+	// process there, too.
+	API, Profiles bool
+
+	JSONLog bool // whether Log writes JSON, which the API tells
 	Log      logr.Logger
 	SetDebug func(bool) // switches debug messages on or off, as the configuration says
 
 	// Of the process: they outlive a manager that is built anew.
-	events events
-	teams  *teams.API
+	events   events
+	teams    *teams.API
+	recorder *web.Recorder
 }
 
 // Run serves clusters until the context ends. A change of the configuration that touches caches or
@@ -74,12 +81,18 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("operator configuration: %w", err)
 	}
 	o.Log.Info("operator configuration", "configuration", c, "warnings", c.Warnings)
+	settings := newSettings(c, o.SetDebug)
+	o.recorder = web.NewRecorder(settings.limits)
+	o.Log = o.recorder.Logger(o.Log)
+	settings.recorder = o.recorder
 	for {
 		if err := prepareKinds(ctx, direct, c); err != nil {
 			return err
 		}
+		settings.set(c)
+		o.recorder.Reset()
 		var changed *configurationNeedsRestart
-		if err := runOnce(ctx, o, scheme, newSettings(c, o.SetDebug)); !errors.As(err, &changed) {
+		if err := runOnce(ctx, o, scheme, settings); !errors.As(err, &changed) {
 			return err
 		}
 		c = changed.next
@@ -208,7 +221,24 @@ func setup(mgr manager.Manager, o Options, settings *settings, rebuild context.C
 			return fmt.Errorf("set up reconciler: %w", err)
 		}
 	}
+	if o.API {
+		if err := mgr.Add(newAPI(mgr, shared, o)); err != nil {
+			return fmt.Errorf("add the REST API: %w", err)
+		}
+	}
 	return errors.Join(mgr.Add(changes), addProbes(mgr))
+}
+
+// newAPI returns the server of the REST API.
+func newAPI(mgr manager.Manager, s shared, o Options) *web.Server {
+	return &web.Server{
+		Address:  fmt.Sprintf(":%d", s.settings.get().APIPort),
+		Clusters: apiClusters{shared: s, options: o},
+		Recorder: o.recorder,
+		Log:      o.Log,
+		Leads:    mgr.Elected(),
+		Profiles: o.Profiles,
+	}
 }
 
 // addProbes makes the operator live as soon as it runs and ready when its caches are synced, which

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"postgres-operator/names"
+	"postgres-operator/web"
 )
 
 // firstRetry is the pause after the first failure; it doubles up to repair_period.
@@ -26,7 +27,7 @@ const firstRetry = 500 * time.Millisecond
 // queueOptions are the same for each reconciler: as many clusters at a time as configured, failures
 // tried again after pauses that grow up to repair_period, and log lines that name the cluster once.
 func queueOptions(s *settings, log logr.Logger) controller.Options {
-	return controller.Options{
+	o := controller.Options{
 		MaxConcurrentReconciles: int(s.get().Workers),
 		RateLimiter: repairs{
 			TypedRateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, 24*time.Hour),
@@ -36,9 +37,13 @@ func queueOptions(s *settings, log logr.Logger) controller.Options {
 			if req == nil {
 				return log
 			}
-			return log.WithValues("cluster", req.String())
+			return log.WithValues(web.ClusterKey, req.String())
 		},
 	}
+	if s.recorder != nil {
+		o.NewQueue = s.recorder.NewQueue
+	}
+	return o
 }
 
 // repairs bounds the pauses between retries by the repair_period that is in force.

@@ -22,15 +22,15 @@ type Recorder struct {
 	limits func() Limits
 	now    func() time.Time
 
-	mu       sync.Mutex
-	worker   map[types.NamespacedName]int
-	next     int
-	pending  map[task]wait
-	running  map[task]time.Time
-	lastSync time.Time
-	logs     map[types.NamespacedName]ring[line]
-	specs    map[types.NamespacedName]map[string]any
-	history  map[types.NamespacedName]ring[Change]
+	mu        sync.Mutex
+	worker    map[types.NamespacedName]int
+	next      int
+	pending   map[task]wait
+	running   map[task]time.Time
+	lastSync  time.Time
+	logs      map[types.NamespacedName]ring[line]
+	manifests map[types.NamespacedName]manifest
+	history   map[types.NamespacedName]ring[Change]
 }
 
 // task is a cluster in the queue of a reconciler.
@@ -44,6 +44,12 @@ type wait struct {
 	since time.Time
 	event string // as Zalando's operator calls it: SYNC, UPDATE, REPAIR
 	idle  bool   // a periodic look at a cluster in which nothing is to be done
+}
+
+// manifest is the last one that was dealt with.
+type manifest struct {
+	generation int64
+	spec       map[string]any
 }
 
 // line is one line of the log.
@@ -66,10 +72,10 @@ type Change struct {
 func NewRecorder(limits func() Limits) *Recorder {
 	r := &Recorder{
 		limits: limits, now: time.Now,
-		worker:  map[types.NamespacedName]int{},
-		logs:    map[types.NamespacedName]ring[line]{},
-		specs:   map[types.NamespacedName]map[string]any{},
-		history: map[types.NamespacedName]ring[Change]{},
+		worker:    map[types.NamespacedName]int{},
+		logs:      map[types.NamespacedName]ring[line]{},
+		manifests: map[types.NamespacedName]manifest{},
+		history:   map[types.NamespacedName]ring[Change]{},
 	}
 	r.Reset()
 	return r
@@ -106,17 +112,25 @@ func (r *Recorder) ends(t task) {
 	r.lastSync = r.now()
 }
 
-// Manifest notes the spec of a manifest that the operator has dealt with. The first one is what
-// later ones are compared with.
-func (r *Recorder) Manifest(cluster types.NamespacedName, spec map[string]any, seen time.Time) {
+// Knows tells whether a generation of a manifest was noted.
+func (r *Recorder) Knows(cluster types.NamespacedName, generation int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before, known := r.specs[cluster]
-	r.specs[cluster] = spec
+	known, noted := r.manifests[cluster]
+	return noted && known.generation == generation
+}
+
+// Manifest notes the spec of a manifest that the operator has dealt with. The first one is what
+// later ones are compared with.
+func (r *Recorder) Manifest(cluster types.NamespacedName, generation int64, spec map[string]any, seen time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before, known := r.manifests[cluster]
+	r.manifests[cluster] = manifest{generation, spec}
 	if !known {
 		return
 	}
-	if lines := diff(redact(before), redact(spec)); len(lines) > 0 {
+	if lines := diff(before.spec, spec); len(lines) > 0 {
 		change := Change{EventTime: seen, ProcessTime: r.now(), Diff: lines}
 		r.history[cluster] = r.history[cluster].with(change, r.limits().Histories)
 	}
@@ -128,7 +142,7 @@ func (r *Recorder) Forget(cluster types.NamespacedName) {
 	defer r.mu.Unlock()
 	delete(r.worker, cluster)
 	delete(r.logs, cluster)
-	delete(r.specs, cluster)
+	delete(r.manifests, cluster)
 	delete(r.history, cluster)
 }
 

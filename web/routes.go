@@ -58,7 +58,7 @@ func (s *Server) databases(req *http.Request) (any, error) {
 	}
 	byCluster := map[string][]string{}
 	for _, cluster := range list {
-		byCluster[cluster.Name] = append(byCluster[cluster.Name], cluster.Databases...)
+		byCluster[cluster.Name] = append(append([]string{}, byCluster[cluster.Name]...), cluster.Databases...)
 	}
 	return byCluster, nil
 }

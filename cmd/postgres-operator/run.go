@@ -35,6 +35,7 @@ type runFlags struct {
 	probeAddress     string
 	metricsAddress   string
 	leaderElection   bool
+	profiles         bool
 }
 
 func parseRunFlags(args []string, stderr io.Writer) (runFlags, error) {
@@ -49,6 +50,7 @@ func parseRunFlags(args []string, stderr io.Writer) (runFlags, error) {
 	set.StringVar(&f.probeAddress, "probe-address", ":8081", "address of /healthz and /readyz, 0 for none")
 	set.StringVar(&f.metricsAddress, "metrics-address", ":8082", "address of /metrics, 0 for none")
 	set.BoolVar(&f.leaderElection, "leader-election", true, "work only while holding the lease in the operator's namespace")
+	set.BoolVar(&f.profiles, "pprof", false, "serve profiles of this process below /debug/pprof/ of the REST API")
 	return f, parse(set, args, stderr)
 }
 
@@ -82,6 +84,9 @@ func runCommand(ctx context.Context, args []string, _, stderr io.Writer) error {
 		ProbeAddress:   flags.probeAddress,
 		MetricsAddress: flags.metricsAddress,
 		LeaderElection: flags.leaderElection,
+		API:            true,
+		Profiles:       flags.profiles,
+		JSONLog:        jsonLogging(),
 		Log:            log,
 		SetDebug:       func(debug bool) { level.SetLevel(logLevel(debug)) },
 	})
@@ -129,13 +134,15 @@ func operatorNamespace() (string, error) {
 // newLogger writes one line an entry: JSON with ENABLE_JSON_LOGGING=true, else text.
 func newLogger(w io.Writer, level zaplog.AtomicLevel) logr.Logger {
 	options := []zap.Opts{zap.WriteTo(w), zap.Level(level), zap.StacktraceLevel(zapcore.PanicLevel)}
-	if os.Getenv("ENABLE_JSON_LOGGING") == "true" {
+	if jsonLogging() {
 		options = append(options, zap.JSONEncoder(humanTime))
 	} else {
 		options = append(options, zap.ConsoleEncoder(humanTime))
 	}
 	return zap.New(options...)
 }
+
+func jsonLogging() bool { return os.Getenv("ENABLE_JSON_LOGGING") == "true" }
 
 func logLevel(debug bool) zapcore.Level {
 	if debug {
