@@ -49,7 +49,7 @@ type Options struct {
 	// process there, too.
 	API, Profiles bool
 
-	JSONLog bool // whether Log writes JSON, which the API tells
+	JSONLog  bool // whether Log writes JSON, which the API tells
 	Log      logr.Logger
 	SetDebug func(bool) // switches debug messages on or off, as the configuration says
 

@@ -18,6 +18,7 @@ const (
 	inSQL       = "roles"              // how the databases are reached
 	inTeams     = "roles of teams"     // who is in a team, and what its members are made to
 	inSecrets   = "roles of Secrets"   // what Secrets say of roles
+	inAPI       = "REST API"           // what it serves, and where
 	inObsolete  = "nothing (obsolete)" // kept so that old configurations are accepted
 	inNothing   = "nothing yet"        // no code reads it; a test makes sure of that
 	testsSuffix = "_test.go"
@@ -71,9 +72,9 @@ func optionsElsewhere() map[string]string {
 		"resource_check_timeout":                inNothing,
 		"pod_label_wait_timeout":                inNothing,
 		"pod_deletion_wait_timeout":             inNothing,
-		"api_port":                              inNothing,
-		"ring_log_lines":                        inNothing,
-		"cluster_history_entries":               inNothing,
+		"api_port":                              inAPI,
+		"ring_log_lines":                        inAPI,
+		"cluster_history_entries":               inAPI,
 		"enable_password_rotation":              inNothing,
 		"password_rotation_interval":            inNothing,
 		"password_rotation_user_retention":      inNothing,
