@@ -146,8 +146,12 @@ const originInfrastructure = 2
 func (a apiClusters) Configuration(ctx context.Context) (process, options any, err error) {
 	c := a.settings.get()
 	_, source := a.options.Source.object()
+	found, err := a.infrastructureRoles(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	p := apiProcess{
-		InfrastructureRoles: map[string]apiRole{},
+		InfrastructureRoles: found,
 		NoDatabaseAccess:    !c.EnableDBAccess,
 		NoTeamsAPI:          !c.EnableTeamsAPI,
 		ConfigMapName:       source.String(),
@@ -156,4 +160,19 @@ func (a apiClusters) Configuration(ctx context.Context) (process, options any, e
 		EnableJsonLogging:   a.options.JSONLog,
 	}
 	return p, c, nil
+}
+
+func (a apiClusters) infrastructureRoles(ctx context.Context) (map[string]apiRole, error) {
+	infrastructure, err := a.infrastructure(ctx, a.settings.get())
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]apiRole{}
+	for _, role := range infrastructure.Roles {
+		found[role.Name] = apiRole{
+			Origin: originInfrastructure, Name: role.Name, Password: "***", Flags: role.Flags, MemberOf: role.MemberOf,
+			Parameters: role.Parameters, AdminRole: role.AdminRole, IsDbOwner: role.DatabaseOwner,
+		}
+	}
+	return found, nil
 }
