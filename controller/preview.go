@@ -43,9 +43,8 @@ type PreviewOptions struct {
 	Live client.Reader
 	// AskPatroni asks members by their REST API. Else what Patroni has recorded in Kubernetes counts.
 	AskPatroni bool
-	// Database reads roles and databases of a primary, in transactions that cannot write. It returns the
-	// address to connect to, for the one that the operator would use; nil to leave databases alone.
-	Database func(cluster *apiv1.Postgresql, service string) string
+	// AskDatabases compares roles and databases with those of each primary, in sessions that cannot write.
+	AskDatabases bool
 }
 
 // Preview is what an operator would do about one cluster.
@@ -116,8 +115,8 @@ func (p *Previewer) Preview(ctx context.Context, pg *apiv1.Postgresql) Preview {
 	if result.Rollout, failure = p.previewRollout(ctx, pass, set); failure != nil {
 		result.Err = errors.Join(result.Err, failure)
 	}
-	if p.options.Database != nil {
-		result.Database = p.previewDatabase(ctx, pg, pass.observed.pods)
+	if p.options.AskDatabases {
+		result.Database = p.previewDatabase(ctx, pass)
 	}
 	return result
 }

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
@@ -25,6 +26,21 @@ const (
 	// readersOfSnapshot at once.
 	readersOfSnapshot = 4
 )
+
+// NewReader reads from an API server, without a client-side rate limit.
+func NewReader(server *rest.Config) (client.Reader, error) {
+	scheme, err := newScheme()
+	if err != nil {
+		return nil, err
+	}
+	server = withoutRateLimit(server)
+	server.WarningHandler = rest.NoWarnings{}
+	c, err := client.New(server, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, fmt.Errorf("reach the API server: %w", err)
+	}
+	return c, nil
+}
 
 // ReadSnapshot lists from an API server what the caches of an operator with this configuration would
 // hold of some namespaces; nil for all. Some twenty lists, however many clusters there are.

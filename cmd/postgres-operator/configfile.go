@@ -12,8 +12,9 @@ import (
 // offlineNamespace is where the operator is taken to run when there is no cluster to ask.
 const offlineNamespace = "default"
 
-// parseConfig reads a ConfigMap, an OperatorConfiguration, or the flat keys and values of a ConfigMap.
-func parseConfig(content []byte) (config.Config, error) {
+// parseConfig reads a ConfigMap, an OperatorConfiguration, or the flat keys and values of a ConfigMap, for an
+// operator in a namespace.
+func parseConfig(content []byte, namespace string) (config.Config, error) {
 	var object struct {
 		Kind          string            `json:"kind"`
 		Data          map[string]string `json:"data"`
@@ -29,9 +30,9 @@ func parseConfig(content []byte) (config.Config, error) {
 		}
 		switch object.Kind {
 		case "ConfigMap":
-			return config.FromConfigMap(object.Data, offlineNamespace)
+			return config.FromConfigMap(object.Data, namespace)
 		case apiv1.KindOperatorConfiguration:
-			return config.FromObject(object.Configuration, offlineNamespace)
+			return config.FromObject(object.Configuration, namespace)
 		}
 		return config.Config{}, fmt.Errorf("kind %q is neither ConfigMap nor %s", object.Kind, apiv1.KindOperatorConfiguration)
 	}
@@ -46,5 +47,5 @@ func parseConfig(content []byte) (config.Config, error) {
 			return config.Config{}, fmt.Errorf("%s: a list or object is not allowed here: in this form every value is a text", key)
 		}
 	}
-	return config.FromConfigMap(data, offlineNamespace)
+	return config.FromConfigMap(data, namespace)
 }

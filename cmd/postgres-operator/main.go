@@ -2,6 +2,7 @@
 //
 //	postgres-operator [run]          serve the clusters of a Kubernetes (what the Deployment does)
 //	postgres-operator render -f FILE print the objects that a manifest becomes
+//	postgres-operator plan           print what the operator would change and restart
 package main
 
 import (
@@ -29,6 +30,7 @@ func commands() []command {
 	return []command{
 		{"run", "serve the clusters of a Kubernetes (default)", runCommand},
 		{"render", "print the objects that a manifest becomes, offline", renderCommand},
+		{"plan", "print what the operator would change and restart, and write nothing", planCommand},
 		{"version", "print the version", versionCommand},
 	}
 }
@@ -37,11 +39,21 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := dispatch(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
+	var code exitCode
+	switch {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+	case errors.As(err, &code):
+		os.Exit(int(code))
+	default:
 		fmt.Fprintln(os.Stderr, "postgres-operator:", err)
 		os.Exit(1)
 	}
 }
+
+// exitCode ends the program with a code that says all.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
 func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	name := "run"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -95,7 +96,10 @@ func newRenderer(directory string) (*render.Renderer, error) {
 	return render.New(set...)
 }
 
-func readManifest(path string) (*apiv1.Postgresql, error) {
+func readManifest(path string) (*apiv1.Postgresql, error) { return readManifestIn(path, "") }
+
+// readManifestIn reads a manifest; one that names no namespace goes into the one given.
+func readManifestIn(path, namespace string) (*apiv1.Postgresql, error) {
 	content, err := readFile(path)
 	if err != nil {
 		return nil, err
@@ -105,7 +109,7 @@ func readManifest(path string) (*apiv1.Postgresql, error) {
 		return nil, fmt.Errorf("manifest %s: %w", path, err)
 	}
 	if pg.Namespace == "" {
-		pg.Namespace = "default"
+		pg.Namespace = cmp.Or(namespace, "default")
 	}
 	if problems := apiv1.Validate(pg); len(problems) > 0 {
 		return nil, fmt.Errorf("manifest %s: %w", path, problems.ToAggregate())
@@ -122,6 +126,11 @@ func readFile(path string) ([]byte, error) {
 
 // readConfig reads an operator configuration in any of its forms; no path means the defaults.
 func readConfig(path string, stderr io.Writer) (config.Config, error) {
+	return readConfigIn(path, offlineNamespace, stderr)
+}
+
+// readConfigIn is readConfig for an operator in a namespace.
+func readConfigIn(path, namespace string, stderr io.Writer) (config.Config, error) {
 	if path == "" {
 		return config.Default(), nil
 	}
@@ -129,7 +138,7 @@ func readConfig(path string, stderr io.Writer) (config.Config, error) {
 	if err != nil {
 		return config.Config{}, err
 	}
-	c, err := parseConfig(content)
+	c, err := parseConfig(content, namespace)
 	if err != nil {
 		return c, fmt.Errorf("configuration %s: %w", path, err)
 	}
