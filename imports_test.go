@@ -99,7 +99,7 @@ var laws = map[string]law{
 		"crypto/rand":                    pure,
 		"math/rand":                      pure,
 	}},
-	"controller": {may: []string{"api/v1", "apply", "config", "hold", "names", "overlay", "patroni", "pgbouncer", "render", "roles", "rollout", "rotation", "schema", "teams", "templates", "upgrade", "volumes", "waves", "web"},
+	"controller": {may: []string{"api/v1", "apply", "config", "hold", "names", "overlay", "patroni", "pgbouncer", "render", "roles", "rollout", "rotation", "schema", "teams", "templates", "upgrade", "volumes", "waves", "web", "window"},
 		never: map[string]string{"database/sql": noSQL, "github.com/lib/pq": noSQL}},
 }
 

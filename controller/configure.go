@@ -59,19 +59,20 @@ func (c configured) fields(*apiv1.Postgresql) map[string]any {
 // standby is gone is promoted by that. It returns when to look again, 0 for no need.
 func (p *rolloutPass) configure(ctx context.Context) (time.Duration, error) {
 	earlier, members := p.pg.Status.PatroniConfiguration, p.readyMembers()
-	member, live := p.readConfiguration(ctx, members)
+	member, live := p.member, p.dynamic
 	if member == nil {
 		v := unknown(apiv1.ConditionConfigured, reasonNoAnswer, "no member tells Patroni's configuration")
 		if len(members) == 0 {
 			return 0, p.writeConfigured(ctx, earlier, v) // one that becomes ready is an event
 		}
-		return lookAgain, p.writeConfigured(ctx, earlier, v)
+		return p.config.ResourceCheckInterval, p.writeConfigured(ctx, earlier, v)
 	}
 	desired := p.dynamicConfiguration(ctx)
 	keys := patroni.Keys(desired)
 	patch := patroni.ConfigDiff(live, patroni.Target(live, desired, earlier))
 	if patch == nil {
 		if left := takeOver(live) - p.sincePatch(); left > 0 {
+			p.settling = true
 			return left, nil
 		}
 		p.patched.Delete(p.key())
@@ -88,6 +89,7 @@ func (p *rolloutPass) configure(ctx context.Context) (time.Duration, error) {
 		return 0, p.refused(ctx, all, changes, err)
 	}
 	p.patched.Store(p.key(), p.now())
+	p.settling = true
 	p.log.Info("patroni configured", "changes", changes)
 	p.events.note(p.pg, "Update", "Patroni's configuration: "+changes)
 	if patroni.ConfigDiff(result, patroni.Target(result, desired, earlier)) != nil {

@@ -216,7 +216,11 @@ func setup(mgr manager.Manager, o Options, settings *settings, rebuild context.C
 	if err != nil {
 		return err
 	}
-	for _, r := range []reconciler{clusters, newRollout(shared), newRoles(shared)} {
+	rollouts, err := newRollout(shared)
+	if err != nil {
+		return err
+	}
+	for _, r := range []reconciler{clusters, rollouts, newRoles(shared)} {
 		if err := r.setup(mgr, changes.subscribe()); err != nil {
 			return fmt.Errorf("set up reconciler: %w", err)
 		}

@@ -85,7 +85,11 @@ func NewPreviewer(o PreviewOptions) (*Previewer, error) {
 		shared: s, renderer: o.Renderer, applier: apply.New(nil, applyOptions()), status: s.status(names.ManagerStatus),
 		newPassword: func() (string, error) { return placeholder, nil },
 	}
-	return &Previewer{options: o, clusters: clusters, rollout: newRollout(s), roles: newRoles(s)}, nil
+	rollouts, err := newRollout(s)
+	if err != nil {
+		return nil, err
+	}
+	return &Previewer{options: o, clusters: clusters, rollout: rollouts, roles: newRoles(s)}, nil
 }
 
 // Serves tells whether the operator looks after a cluster: another may, or it is being deleted.

@@ -54,7 +54,7 @@ func (p *Previewer) previewRollout(ctx context.Context, pass *clusterPass, chang
 	var result RolloutPreview
 	configuration := records.configuration
 	if p.options.AskPatroni {
-		_, configuration = r.readConfiguration(ctx, r.readyMembers())
+		configuration = r.dynamic
 	}
 	if configuration != nil {
 		target := patroni.Target(configuration, r.dynamicConfiguration(ctx), pass.pg.Status.PatroniConfiguration)

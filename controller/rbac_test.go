@@ -83,6 +83,7 @@ func needed(t *testing.T) map[string]string {
 	add("acid.zalan.do", "postgresqls/finalizers", "update", "owner references that block, where the API server checks that")
 	add("acid.zalan.do", "operatorconfigurations", "get list watch", "configuration at start, and its changes")
 	add("", "secrets", "get", "asked before a password is made")
+	add("", "nodes", "list watch", "whether a node is about to go")
 	add("", "configmaps", "get", "configuration at start")
 	add("apiextensions.k8s.io", "customresourcedefinitions", "create", "registration; cannot be restricted by name")
 	add("apiextensions.k8s.io", "customresourcedefinitions", "get patch", "registration",
@@ -110,8 +111,8 @@ func spare(right string) string {
 		return "volumes that grow"
 	case resource == "configmaps" && (verb == "create" || verb == "patch"):
 		return "Patroni's objects inherit annotations of their manifest"
-	case resource == "nodes" || resource == "namespaces" || resource == "postgresteams":
-		return "read only: nodes that are drained, namespaces by pattern, additional team members"
+	case resource == "namespaces" || resource == "postgresteams":
+		return "read only: namespaces by pattern, additional team members"
 	}
 	return ""
 }

@@ -67,6 +67,7 @@ func (r records) member(pod corev1.Pod) rollout.Member {
 			member.State = status.ReplicationState
 		}
 		member.NoFailover, _ = status.Tags["nofailover"].(bool)
+		member.NoSync, _ = status.Tags["nosync"].(bool)
 		for name, change := range status.PendingReason {
 			if member.PendingReason == nil {
 				member.PendingReason = map[string]rollout.ParameterChange{}

@@ -2,10 +2,14 @@ package controller
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	apiv1 "postgres-operator/api/v1"
 	"postgres-operator/config"
@@ -34,14 +39,12 @@ const (
 	reasonStuck     = "Stuck"
 )
 
-// lookAgain is the pause after a step and while one waits. Events come sooner where Kubernetes sees
-// what is awaited; Patroni's state makes no events.
-const lookAgain = 5 * time.Second
-
 // rolloutReconciler brings pods to what their StatefulSet says, one step a pass. What the step is,
 // package rollout decides.
 type rolloutReconciler struct {
 	shared
+	nodes  *nodes
+	http   *http.Client // for Patroni
 	status statusWriter
 
 	// patched holds when Patroni was told to change, until it may be expected to have done so.
@@ -51,16 +54,30 @@ type rolloutReconciler struct {
 	led sync.Map // types.NamespacedName: lead
 }
 
-func newRollout(s shared) *rolloutReconciler {
-	return &rolloutReconciler{shared: s, status: s.status(names.ManagerRollout)}
+// newRollout makes the reconciler. It takes any certificate of a Patroni: they are made for names, pods are
+// reached by address, and the authority is known to the pod alone. Most serve no TLS at all.
+func newRollout(s shared) (*rolloutReconciler, error) {
+	http, err := patroni.NewHTTPClient(patroni.TLS{SkipVerify: true})
+	if err != nil {
+		return nil, err
+	}
+	return &rolloutReconciler{shared: s, http: http, status: s.status(names.ManagerRollout)}, nil
 }
 
 func (r *rolloutReconciler) setup(mgr manager.Manager, changes <-chan event.GenericEvent) error {
 	c := r.settings.get()
+	var err error
+	if r.nodes, err = newNodes(mgr); err != nil {
+		return err
+	}
+	if err := r.nodes.setup(mgr); err != nil {
+		return err
+	}
 	return builder.ControllerManagedBy(mgr).Named("rollout").For(&apiv1.Postgresql{}).
 		WithOptions(queueOptions(r.settings, mgr.GetLogger().WithName("rollout"))).
 		Watches(&corev1.Pod{}, byLabel(c.ClusterNameLabel), builder.WithPredicates(podChanged())).
 		Watches(newObject(statefulSetKind), byLabel(c.ClusterNameLabel)).
+		WatchesRawSource(source.Channel(r.nodes.changed, r.nodes.clusters(r.client, c.ClusterNameLabel))).
 		WatchesRawSource(onConfigurationChange(changes, r.client)).
 		Complete(r)
 }
@@ -77,18 +94,29 @@ func (r *rolloutReconciler) Reconcile(ctx context.Context, req reconcile.Request
 		return reconcile.Result{}, nil
 	}
 	p := &rolloutPass{rolloutReconciler: r, config: c, pg: pg, log: logr.FromContextOrDiscard(ctx)}
-	if !conditionTrue(pg, apiv1.ConditionApplied) {
-		pause, err := p.relievePoolers(ctx)
-		return reconcile.Result{RequeueAfter: pause}, err
-	}
-	state, err := p.observe(ctx)
+	state, err := p.observeObjects(ctx)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	pause, configuring := p.configure(ctx)
+	applied := conditionTrue(pg, apiv1.ConditionApplied)
+	if !applied && !state.Leaving() { // nodes do not wait for manifests to be put right
+		pause, err := p.relievePoolers(ctx)
+		return reconcile.Result{RequeueAfter: pause}, err
+	}
+	p.observeMembers(ctx, &state)
+	var pause time.Duration
+	var configuring error
+	if applied {
+		pause, configuring = p.configure(ctx)
+		state.Settling = p.settling
+	}
 	step := rollout.Plan(state)
-	failure := p.execute(ctx, step)
-	failure = errors.Join(failure, r.status.write(ctx, pg, nil, []verdict{rolloutVerdict(step, failure)}))
+	failure := p.execute(ctx, step, state.UpdateRevision)
+	v := rolloutVerdict(step, failure)
+	if v.reason == reasonStuck && !sameMessage(pg, v) {
+		p.events.warn(pg, "Update", "the rollout is stuck: "+v.message)
+	}
+	failure = errors.Join(failure, r.status.write(ctx, pg, nil, []verdict{v}))
 	switch {
 	case failure != nil:
 		return reconcile.Result{}, failure
@@ -98,18 +126,36 @@ func (r *rolloutReconciler) Reconcile(ctx context.Context, req reconcile.Request
 		return reconcile.Result{}, configuring
 	case state.Poolers.Phase != rollout.Flowing || step.Kind == rollout.PausePoolers:
 		return reconcile.Result{RequeueAfter: lookSoon}, nil
-	case step.Kind != rollout.None:
-		return reconcile.Result{RequeueAfter: lookAgain}, nil
-	case pause > 0:
-		return reconcile.Result{RequeueAfter: pause}, nil
 	}
-	return resync(c.ResyncPeriod), nil
+	return p.lookAgain(step, pause), nil
+}
+
+// lookAgain is when the next pass comes if no event brings one sooner: what Patroni does makes none. A
+// step that is stuck has the time until the next repair.
+func (p *rolloutPass) lookAgain(step rollout.Step, pause time.Duration) reconcile.Result {
+	after := p.config.ResourceCheckInterval
+	switch {
+	case step.Stuck:
+		after = p.config.RepairPeriod
+	case !step.Until.IsZero():
+		after = max(time.Second, step.Until.Sub(p.now()))
+	case step.Kind == rollout.None && pause == 0:
+		return resync(p.config.ResyncPeriod)
+	case step.Kind == rollout.None:
+		after = pause
+	}
+	if pause > 0 {
+		after = min(after, pause)
+	}
+	return reconcile.Result{RequeueAfter: after}
 }
 
 func rolloutVerdict(step rollout.Step, failure error) verdict {
 	switch {
 	case failure != nil:
 		return bad(apiv1.ConditionRolledOut, reasonStuck, step.String()+": "+oneLine(failure))
+	case step.Stuck:
+		return bad(apiv1.ConditionRolledOut, reasonStuck, step.String())
 	case step.Kind == rollout.None:
 		return good(apiv1.ConditionRolledOut, reasonRolledOut, "every pod runs what its StatefulSet says")
 	case step.Kind == rollout.Wait:
@@ -129,18 +175,29 @@ type rolloutPass struct {
 
 	// recorded stands in for Patroni's REST API where members are not asked.
 	recorded func(pods []corev1.Pod) rollout.Patroni
+
+	// member is one that has told Patroni's dynamic configuration, and settling says whether the others
+	// may not have noticed its last change.
+	member   *patroni.Client
+	dynamic  map[string]any
+	settling bool
 }
 
 func (p *rolloutPass) key() types.NamespacedName { return client.ObjectKeyFromObject(p.pg) }
 
-func (p *rolloutPass) execute(ctx context.Context, step rollout.Step) error {
+func (p *rolloutPass) execute(ctx context.Context, step rollout.Step, revision string) error {
 	if step.Kind == rollout.None || step.Kind == rollout.Wait {
 		return nil
+	}
+	for _, pod := range step.Mark {
+		if err := p.annotate(ctx, pod, rollout.Marks(revision)); err != nil {
+			return err
+		}
 	}
 	p.log.Info("rollout step", "step", step.Kind, "pod", step.Pod, "candidate", step.Candidate, "reason", step.Reason)
 	switch step.Kind {
 	case rollout.Annotate:
-		return p.annotate(ctx, step)
+		return p.annotate(ctx, step.Pod, step.Annotations)
 	case rollout.Recreate:
 		p.events.note(p.pg, "Update", fmt.Sprintf("recreating pod %s: %s", step.Pod, step.Reason))
 		return p.recreate(ctx, step)
@@ -162,8 +219,8 @@ func (p *rolloutPass) execute(ctx context.Context, step rollout.Step) error {
 	return fmt.Errorf("rollout asks for %q, which is not known", step.Kind)
 }
 
-func (p *rolloutPass) annotate(ctx context.Context, step rollout.Step) error {
-	pod := p.pod(step.Pod)
+func (p *rolloutPass) annotate(ctx context.Context, name string, annotations map[string]*string) error {
+	pod := p.pod(name)
 	if pod == nil {
 		return nil
 	}
@@ -171,7 +228,7 @@ func (p *rolloutPass) annotate(ctx context.Context, step rollout.Step) error {
 	if changed.Annotations == nil {
 		changed.Annotations = map[string]string{}
 	}
-	for key, value := range step.Annotations {
+	for key, value := range annotations {
 		if value == nil {
 			delete(changed.Annotations, key)
 		} else {
@@ -201,7 +258,10 @@ func (p *rolloutPass) restart(ctx context.Context, step rollout.Step) error {
 		return err
 	}
 	_, err = c.Restart(ctx, patroni.RestartRequest{OnlyPending: true})
-	return tolerateUnknown(err)
+	if err := tolerateUnknown(err); err != nil {
+		return err
+	}
+	return p.annotate(ctx, step.Pod, step.Annotations)
 }
 
 func (p *rolloutPass) switchover(ctx context.Context, step rollout.Step) error {
@@ -236,7 +296,33 @@ func (p *rolloutPass) patroni(pod string) (*patroni.Client, error) {
 	if found == nil || found.Status.PodIP == "" {
 		return nil, fmt.Errorf("pod %s/%s has no address", p.pg.Namespace, pod)
 	}
-	return patroni.New(net.JoinHostPort(found.Status.PodIP, strconv.Itoa(patroni.Port)), patroni.Options{
-		Timeout: p.config.PatroniAPICheckTimeout, Interval: p.config.PatroniAPICheckInterval,
+	return patroni.New(patroniURL(found), patroni.Options{
+		HTTPClient: p.http, Timeout: p.config.PatroniAPICheckTimeout, Interval: p.config.PatroniAPICheckInterval,
 	})
+}
+
+// patroniURL is where the Patroni of a pod listens. Where Patroni serves TLS it says so in what it writes
+// about its member, or the image was told so by a variable.
+func patroniURL(pod *corev1.Pod) string {
+	scheme := "http"
+	var member struct {
+		URL string `json:"api_url"`
+	}
+	if json.Unmarshal([]byte(pod.Annotations["status"]), &member) == nil && member.URL != "" {
+		if strings.HasPrefix(member.URL, "https://") {
+			scheme = "https"
+		}
+	} else if hasVariable(pod, "SSL_RESTAPI_CERTIFICATE_FILE") {
+		scheme = "https"
+	}
+	return scheme + "://" + net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(patroni.Port))
+}
+
+func hasVariable(pod *corev1.Pod, name string) bool {
+	for _, container := range pod.Spec.Containers {
+		if container.Name == names.PostgresContainer {
+			return slices.ContainsFunc(container.Env, func(e corev1.EnvVar) bool { return e.Name == name })
+		}
+	}
+	return false
 }

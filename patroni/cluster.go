@@ -46,6 +46,7 @@ type Member struct {
 	ReceiveLag     Lag            `json:"receive_lag"`
 	ReplayLag      Lag            `json:"replay_lag"`
 	PendingRestart bool           `json:"pending_restart"`
+	PendingReason  PendingReason  `json:"pending_restart_reason"` // Patroni 3.3 and later
 	Tags           map[string]any `json:"tags"`
 }
 

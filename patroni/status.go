@@ -49,7 +49,7 @@ type Identity struct {
 	Version string `json:"version"`
 }
 
-// PendingReason says by parameter why a restart is due, where Patroni tells (4.1 does).
+// PendingReason says by parameter why a restart is due, where Patroni tells (3.3 and later do).
 type PendingReason map[string]ValueChange
 
 // ValueChange is a value in force and the one that a restart brings.

@@ -62,16 +62,16 @@ func optionsElsewhere() map[string]string {
 		"infrastructure_roles_secret_name":    inSecrets,
 		"infrastructure_roles_secrets":        inSecrets,
 
-		"enable_maintenance_windows":            inNothing,
-		"maintenance_windows":                   inNothing,
+		"enable_maintenance_windows":            inRollout,
+		"maintenance_windows":                   inRollout,
 		"major_version_upgrade_team_allow_list": inNothing,
-		"master_pod_move_timeout":               inNothing,
+		"master_pod_move_timeout":               inRollout,
 		"storage_resize_mode":                   inNothing,
 		"aws_region":                            inNothing,
-		"resource_check_interval":               inNothing,
-		"resource_check_timeout":                inNothing,
-		"pod_label_wait_timeout":                inNothing,
-		"pod_deletion_wait_timeout":             inNothing,
+		"resource_check_interval":               inRollout,
+		"resource_check_timeout":                inRollout,
+		"pod_label_wait_timeout":                inRollout,
+		"pod_deletion_wait_timeout":             inRollout,
 		"api_port":                              inAPI,
 		"ring_log_lines":                        inAPI,
 		"cluster_history_entries":               inAPI,
@@ -90,7 +90,7 @@ func fieldsElsewhere() map[string]string {
 		"spec.usersIgnoringSecretRotation":    inNothing,
 		"spec.usersWithSecretRotation":        inNothing,
 		"spec.usersWithInPlaceSecretRotation": inNothing,
-		"spec.maintenanceWindows":             inNothing,
+		"spec.maintenanceWindows":             inRollout,
 	}
 }
 

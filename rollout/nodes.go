@@ -11,6 +11,17 @@ import (
 	"k8s.io/klog/v2"
 )
 
+// NodeChanged tells whether a node may keep or take other pods than before.
+func NodeChanged(before, after corev1.Node) bool {
+	return before.Spec.Unschedulable != after.Spec.Unschedulable || !maps.Equal(before.Labels, after.Labels) ||
+		!slices.EqualFunc(before.Spec.Taints, after.Spec.Taints, func(a, b corev1.Taint) bool { return a.MatchTaint(&b) && a.Value == b.Value })
+}
+
+// Leaving tells whether any pod is on a node that is about to go.
+func (s State) Leaving() bool {
+	return slices.ContainsFunc(s.Pods, func(pod Pod) bool { return s.leaving(pod) != "" })
+}
+
 // leaving says why a pod's node is about to go, empty when it stays. A node that is not known stays.
 func (s State) leaving(pod Pod) string {
 	node, known := s.Nodes[pod.Spec.NodeName]

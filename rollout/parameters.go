@@ -53,15 +53,18 @@ func pendingReason(member Member) string {
 // held tells whether a standby would come up with the same values again: it is to have lower ones than a
 // primary that itself waits for its restart.
 func (s State) held(m Member) bool {
-	if !s.leaderPends(m) {
-		return false
-	}
+	return len(m.PendingReason) > 0 && len(s.keeps(m)) == len(m.PendingReason)
+}
+
+// keeps are the changes that a member would wait for after a restart of its own as before.
+func (s State) keeps(m Member) map[string]ParameterChange {
+	kept := map[string]ParameterChange{}
 	for name, change := range m.PendingReason {
-		if !slices.Contains(standbyParameters(), name) || !change.lowers() {
-			return false
+		if s.leaderPends(m) && slices.Contains(standbyParameters(), name) && change.lowers() {
+			kept[name] = change
 		}
 	}
-	return len(m.PendingReason) > 0
+	return kept
 }
 
 // leaderPends tells whether it is the leader's turn to restart before a member can get all that is new.
@@ -101,13 +104,14 @@ func (s State) tried(pod Pod, reason string) bool {
 }
 
 // settles is how long after a restart Patroni may still report what was before it: members tell their
-// state to the others once in a loop.
+// state to the others once in a loop. It is also the time in which standbys come back to a primary that was
+// restarted, and learn its parameters from it.
 const settles = 15 * time.Second
 
 // restarting tells whether what Patroni says of a member may be from before its restart.
-func (s State) restarting(pod Pod, member Member) bool {
+func (s State) restarting(pod Pod) bool {
 	_, when := lastRestart(pod)
-	return member.PendingRestart && !when.IsZero() && s.Now.Before(when.Add(settles))
+	return !when.IsZero() && s.Now.Before(when.Add(settles))
 }
 
 // lastRestart reads the annotation of a restart in place.

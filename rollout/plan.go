@@ -302,7 +302,7 @@ func (p *planner) down(pod Pod) string {
 		return fmt.Sprintf("pod %s has not joined the cluster", pod.Name)
 	case !member.up():
 		return fmt.Sprintf("member %s is %s", pod.Name, cmp.Or(member.State, "not telling its state yet"))
-	case p.restarting(pod, member):
+	case p.restarting(pod):
 		return fmt.Sprintf("Postgres in pod %s restarts", pod.Name)
 	case member.leads():
 		return ""

@@ -51,7 +51,10 @@ func (s *State) succeed(step Step) {
 			m.State, m.Lag, m.PendingRestart, m.PendingReason = "running", 0, false, nil
 		})
 	case RestartPostgres:
-		s.changeMember(step.Pod, func(m *Member) { m.PendingRestart, m.PendingReason = false, nil })
+		s.changeMember(step.Pod, func(m *Member) {
+			m.PendingReason = s.keeps(*m)
+			m.PendingRestart = len(m.PendingReason) > 0
+		})
 	case Switchover:
 		role := "replica"
 		s.changeMember(step.Candidate, func(m *Member) { role, m.Role = m.Role, "leader" })

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -16,6 +17,8 @@ import (
 
 	"postgres-operator/names"
 )
+
+var runs = flag.Uint64("runs", 1000, "how many random clusters are simulated")
 
 // world is a crude cluster that does what it is told, and in between what clusters do by themselves: pods
 // come back, copy data, join, lag, catch up, and sometimes crash; nodes are drained and come back; windows
@@ -75,7 +78,7 @@ func (w *world) pend(m *Member) {
 // A rollout in a world of accidents ends, with every pod restarted at most once for the change, and at no
 // moment does a step take down a member while another is down.
 func TestRolloutAlwaysFinishesSafely(t *testing.T) {
-	for seed := range uint64(2000) {
+	for seed := range *runs {
 		w := simulate(seed)
 		quiet := 0 // rounds in which nothing was left to be done
 		for round := 0; quiet < 3; round++ {
