@@ -9,7 +9,7 @@ GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v
 APT_PACKAGES := postgresql postgresql-contrib postgresql-client pgbouncer
 
 .DEFAULT_GOAL := help
-.PHONY: help build image generate tidy verify lint unit test e2e up down status env deploy undeploy prerequisites $(LOCAL)
+.PHONY: help build image generate tidy verify lint unit test e2e e2e-failures up down status env deploy undeploy prerequisites $(LOCAL)
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,5 +73,10 @@ e2e: build $(LOCAL) ## Run the end-to-end tests on the local Kubernetes, startin
 	@$(LOCAL) up
 	@$(LOCAL) deploy $(BIN)/postgres-operator
 	eval "$$($(LOCAL) env)"; go test -tags e2e -count=1 -timeout 40m -v ./e2e/...
+
+e2e-failures: build $(LOCAL) ## Run the tests of failures during rollouts: half an hour, and nobody else can use the local Kubernetes
+	@$(LOCAL) up
+	@$(LOCAL) deploy $(BIN)/postgres-operator
+	eval "$$($(LOCAL) env)"; go test -tags e2e -count=1 -timeout 90m -v -run '^TestFailure' ./e2e/... -failures
 
 test: verify lint unit e2e ## Run everything that CI runs

@@ -5,10 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -150,21 +147,4 @@ func (k kube) killOperator(t *testing.T) {
 }
 
 // processOf finds the operator's process on this machine by the control group of its pod.
-func processOf(pod corev1.Pod) (int, error) {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return 0, err
-	}
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			continue
-		}
-		command, _ := os.ReadFile(filepath.Join("/proc", entry.Name(), "cmdline"))
-		groups, _ := os.ReadFile(filepath.Join("/proc", entry.Name(), "cgroup"))
-		if strings.HasPrefix(string(command), "/"+operatorName) && strings.Contains(string(groups), string(pod.UID)) {
-			return pid, nil
-		}
-	}
-	return 0, fmt.Errorf("no process of pod %s on this machine", pod.Name)
-}
+func processOf(pod corev1.Pod) (int, error) { return processIn(pod, "/"+operatorName) }

@@ -55,9 +55,7 @@ type rolling struct {
 // watchRollout begins to watch a cluster that runs.
 func (c cluster) watchRollout(t *testing.T, members int) *rolling {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	r := &rolling{cluster: c, members: members, stop: cancel, seen: map[string][]types.UID{}}
-	t.Cleanup(cancel)
+	r := &rolling{cluster: c, members: members, seen: map[string][]types.UID{}}
 	eventually(t, soon, "all members are up", func(ctx context.Context) error {
 		r.worst = 0
 		err := r.look(ctx)
@@ -66,6 +64,9 @@ func (c cluster) watchRollout(t *testing.T, members int) *rolling {
 		}
 		return err
 	})
+	ctx, cancel := context.WithCancel(context.Background())
+	r.stop = cancel
+	t.Cleanup(cancel)
 	r.done.Go(func() {
 		for tick := time.NewTicker(2 * pollAt); ; {
 			_ = r.look(ctx) // what is not seen now is seen at the next look

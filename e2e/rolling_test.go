@@ -16,11 +16,24 @@ import (
 // primary changes once, and no acknowledged write is lost. Clients of the pooler notice nothing but time.
 func TestRollingRestart(t *testing.T) {
 	k := connect(t)
-	c := k.cluster(k.namespace(t, "rolling"), "acid-rolling")
-	c.apply(t, instances(3), small, smallPoolers)
-	c.awaitRunning(t, 3)
+	c := k.rollingCluster(t, "rolling")
 	k.step(t, c.namespace, "image changes", func(t *testing.T) { c.changeImage(t, nextImage) })
 	k.step(t, c.namespace, "operator is killed meanwhile", func(t *testing.T) { c.changeImageKilling(t, shippedImage(t, k), 3) })
+}
+
+// rollingCluster is a cluster of three with a pooler, to be changed.
+func (k kube) rollingCluster(t *testing.T, name string, edits ...edit) cluster {
+	t.Helper()
+	c := k.cluster(k.namespace(t, name), "acid-"+name)
+	c.roll(t, shippedImage(t, k), edits...)
+	c.awaitRunning(t, 3)
+	return c
+}
+
+// roll applies the manifest of a rollingCluster with an image.
+func (c cluster) roll(t *testing.T, to string, edits ...edit) {
+	t.Helper()
+	c.apply(t, append([]edit{instances(3), small, smallPoolers, image(to)}, edits...)...)
 }
 
 // applications are clients of both kinds.
@@ -39,7 +52,7 @@ func (c cluster) changeImage(t *testing.T, to string) (direct, pooled trafficRep
 	before := c.timeline(t)
 	watched := c.watchRollout(t, 3)
 	start := time.Now()
-	c.apply(t, instances(3), small, smallPoolers, image(to))
+	c.roll(t, to)
 	c.awaitRolledOut(t, to, 3)
 	t.Logf("the rollout took %.1fs", time.Since(start).Seconds())
 	watched.end(t, 1)
@@ -68,7 +81,7 @@ func (c cluster) changeImageKilling(t *testing.T, to string, times int) {
 	t.Helper()
 	before := c.timeline(t)
 	watched := c.watchRollout(t, 3)
-	c.apply(t, instances(3), small, smallPoolers, image(to))
+	c.roll(t, to)
 	for killed := range times {
 		asSoonAs(t, func(context.Context) error {
 			if n := watched.recreated(); n <= killed {
