@@ -30,6 +30,7 @@ func NewView(in Input) (View, error) {
 	p := newPolicy(in)
 	p.checkName()
 	view := View{
+		Version:         ContractVersion,
 		Manifest:        p.plainManifest(),
 		Name:            p.manifest.Name,
 		Namespace:       p.manifest.Namespace,

@@ -14,6 +14,7 @@ import (
 //
 // An absent value means that there is no opinion about it.
 type View struct {
+	Version         string                  `json:"version"`
 	Manifest        Manifest                `json:"manifest"`
 	Name            string                  `json:"name"`
 	Namespace       string                  `json:"namespace"`

@@ -15,6 +15,8 @@ package templates
 
 import "embed"
 
+//go:generate go run postgres-operator/generate/inputdoc -root ..
+
 // FS holds the built-in templates.
 //
 //go:embed *.cue

@@ -111,6 +111,8 @@ func (s *Server) start() {
 		CRDDirectoryPaths:        s.CRDs,
 		ErrorIfCRDPathMissing:    true,
 	}
+	// Room for the Services of a thousand clusters.
+	s.process.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.0.0.0/16")
 	if s.config, err = s.process.Start(); err != nil {
 		s.err = fmt.Errorf("start API server from %s: %w", dir, err)
 		return
