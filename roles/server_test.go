@@ -1,41 +1,29 @@
 package roles
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"flag"
 	"fmt"
-	"math/big"
-	"net"
 	"os"
-	"os/exec"
-	"os/user"
-	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"postgres-operator/testenv/postgres"
 )
 
-// testServer is a PostgreSQL server of Debian's packages, on a free port, with TLS, which logs every statement.
+// testServer is a PostgreSQL server that logs every statement.
 type testServer struct {
 	Connector
 	version string // 15
 	bin     string // directory of its programs
 	log     string // path of its log
-	process *os.Process
-	dir     string
+	stop    func()
 }
 
-const superPassword = "superuser-password-in-clear-text"
+const superPassword = postgres.Password
 
-var binaries = flag.String("postgres", "/usr/lib/postgresql/*/bin", "pattern of directories with the programs of a PostgreSQL server")
+var binaries = flag.String("postgres", postgres.Binaries, "pattern of directories with the programs of a PostgreSQL server")
 
 // servers has one server per installed version, started by TestMain.
 var servers []*testServer
@@ -65,9 +53,9 @@ func onEachServer(t *testing.T, test func(t *testing.T, server *testServer)) {
 }
 
 func startServers() error {
-	bins, err := filepath.Glob(*binaries)
-	if err != nil || len(bins) == 0 {
-		return fmt.Errorf("there is no %s: apt-get install postgresql postgresql-contrib", *binaries)
+	bins, err := postgres.Installed(*binaries)
+	if err != nil {
+		return err
 	}
 	for _, bin := range bins {
 		server, err := startServer(bin, false)
@@ -80,128 +68,14 @@ func startServers() error {
 }
 
 func startServer(bin string, standby bool) (*testServer, error) {
-	dir, err := os.MkdirTemp("", "roles-postgres-")
+	server, err := postgres.Start(bin, standby)
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	_ = listener.Close()
-	s := &testServer{bin: bin, version: filepath.Base(filepath.Dir(bin)), dir: dir, log: filepath.Join(dir, "log")}
-	s.Connector = Connector{Host: "127.0.0.1", Port: uint16(port), User: "postgres", Password: superPassword}
-	attributes, err := unprivileged(dir)
-	if err != nil {
-		return nil, err
-	}
-	password, data := filepath.Join(dir, "password"), filepath.Join(dir, "data")
-	if err := os.WriteFile(password, []byte(superPassword), 0o644); err != nil {
-		return nil, err
-	}
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "--pwfile", password,
-		"--auth=md5", "--no-sync", "--encoding=UTF8", "--locale=C")
-	initdb.SysProcAttr = attributes
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("initdb: %w: %s", err, out)
-	}
-	if err := writeCertificate(data, attributes); err != nil {
-		return nil, err
-	}
-	if standby {
-		if err := os.WriteFile(filepath.Join(data, "standby.signal"), nil, 0o644); err != nil {
-			return nil, err
-		}
-	}
-	log, err := os.Create(s.log)
-	if err != nil {
-		return nil, err
-	}
-	postgres := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(port), "-k", dir,
-		"-c", "listen_addresses=127.0.0.1", "-c", "ssl=on", "-c", "fsync=off", "-c", "log_statement=all",
-		"-c", "log_line_prefix=[%a] ", "-c", "shared_buffers=32MB")
-	postgres.SysProcAttr, postgres.Stderr, postgres.Stdout = attributes, log, log
-	if err := postgres.Start(); err != nil {
-		return nil, err
-	}
-	s.process = postgres.Process
-	if err := s.wait(); err != nil {
-		s.stop()
-		return nil, err
-	}
-	return s, nil
-}
-
-// unprivileged gives dir to the user postgres when root runs the tests: the server refuses root.
-func unprivileged(dir string) (*syscall.SysProcAttr, error) {
-	if os.Getuid() != 0 {
-		return &syscall.SysProcAttr{}, nil
-	}
-	postgres, err := user.Lookup("postgres")
-	if err != nil {
-		return nil, err
-	}
-	uid, _ := strconv.Atoi(postgres.Uid)
-	gid, _ := strconv.Atoi(postgres.Gid)
-	return &syscall.SysProcAttr{
-		Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)},
-		Pdeathsig:  syscall.SIGQUIT, // a killed test must not leave a server behind
-	}, os.Chown(dir, uid, gid)
-}
-
-func writeCertificate(data string, attributes *syscall.SysProcAttr) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		return err
-	}
-	encoded, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		return err
-	}
-	for name, block := range map[string]*pem.Block{
-		"server.crt": {Type: "CERTIFICATE", Bytes: certificate}, "server.key": {Type: "EC PRIVATE KEY", Bytes: encoded},
-	} {
-		path := filepath.Join(data, name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-			return err
-		}
-		if c := attributes.Credential; c != nil {
-			if err := os.Chown(path, int(c.Uid), int(c.Gid)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (s *testServer) wait() error {
-	var err error
-	for range 200 {
-		db, openErr := s.Open(maintenance)
-		if openErr != nil {
-			return openErr
-		}
-		err = db.Ping()
-		_ = db.Close()
-		if err == nil {
-			return nil
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	out, _ := os.ReadFile(s.log)
-	return fmt.Errorf("server does not answer: %w: %s", err, out)
-}
-
-func (s *testServer) stop() {
-	_ = s.process.Signal(syscall.SIGQUIT)
-	_, _ = s.process.Wait()
-	_ = os.RemoveAll(s.dir)
+	return &testServer{
+		Connector: Connector{Host: postgres.Host, Port: server.Port, User: "postgres", Password: superPassword},
+		version:   server.Version, bin: bin, log: server.Log, stop: server.Stop,
+	}, nil
 }
 
 // exec runs statements by hand, as a person would with psql.
