@@ -101,7 +101,11 @@ func (r *cluster) Reconcile(ctx context.Context, req reconcile.Request) (reconci
 	if err := r.record(pg, seen); err != nil {
 		return reconcile.Result{}, err
 	}
-	return resync(c.ResyncPeriod), nil
+	result := resync(c.ResyncPeriod)
+	if !p.again.IsZero() {
+		result.RequeueAfter = min(result.RequeueAfter, max(p.again.Sub(r.now())+time.Second, time.Second))
+	}
+	return result, nil
 }
 
 // record lets the REST API tell what became of the manifest.

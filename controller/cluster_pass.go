@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
@@ -41,7 +42,8 @@ type clusterPass struct {
 	warnings    []render.Warning
 	rendered    bool
 	applied     bool
-	generation  int64 // of the StatefulSet that holds what was rendered, as far as known
+	again       time.Time // when the first password rotates
+	generation  int64     // of the StatefulSet that holds what was rendered, as far as known
 }
 
 // errUnfinished ends a pass over a manifest whose namesake is still being cleaned up.
@@ -137,7 +139,7 @@ func (p *clusterPass) mintCredentials(ctx context.Context) error {
 		if !role.NeedsSecret() {
 			continue
 		}
-		credential, err := p.credential(ctx, role)
+		credential, err := p.credential(ctx, set, role)
 		if role.Kind == roles.Infrastructure {
 			credential.Password = infrastructure.Passwords.Clear[role.Name] // its source is the truth
 		}
@@ -154,7 +156,7 @@ func (p *clusterPass) mintCredentials(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (p *clusterPass) credential(ctx context.Context, role roles.Role) (render.Credential, error) {
+func (p *clusterPass) credential(ctx context.Context, set roles.Set, role roles.Role) (render.Credential, error) {
 	credential := render.Credential{Role: role.Name, Kind: string(role.Kind), Namespace: role.SecretNamespace, Username: role.Name}
 	key := secretKey(p.config, p.pg, role)
 	data, found := cachedSecret(p.observed.objects, key)
@@ -173,14 +175,10 @@ func (p *clusterPass) credential(ctx context.Context, role roles.Role) (render.C
 			}
 		}
 	}
-	credential.Password = string(data["password"])
-	if username := string(data["username"]); username != "" {
-		credential.Username = username
-	}
-	credential.NextRotation = string(data["nextRotation"])
-	_, credential.Rotates = data["nextRotation"]
-	if credential.Password != "" {
-		return credential, nil
+	kept := loginIn(data, role.Name)
+	credential.Password = kept.password
+	if err := p.rotate(set, role, kept, &credential); err != nil || credential.Password != "" {
+		return credential, err
 	}
 	var err error
 	credential.Password, err = p.newPassword()

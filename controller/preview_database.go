@@ -33,20 +33,20 @@ func (p *Previewer) previewDatabase(ctx context.Context, cluster *clusterPass) D
 	if primaryOf(cluster.observed.pods, pass.config) == nil {
 		return DatabasePreview{Unknown: "no member is primary"}
 	}
-	set, passwords, err := pass.desired(ctx)
+	set, logins, err := pass.desired(ctx)
 	if err != nil {
 		return DatabasePreview{Unknown: oneLine(err)}
 	}
 	for _, made := range cluster.credentials {
-		if passwords[made.Role] == "" {
-			passwords[made.Role] = made.Password // there will be a Secret before there is the role
+		if logins.clear[made.Role] == "" {
+			logins.clear[made.Role] = made.Password // there will be a Secret before there is the role
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, rolesTimeout)
 	defer cancel()
-	server := pass.connector(passwords)
+	server := pass.connector(logins)
 	server.Host = cluster.serviceAddress(names.Service(pg.Name, names.RoleMaster), server.Host)
-	plan, err := roles.Preview(ctx, server, set, roles.Passwords{Clear: passwords})
+	plan, err := roles.Preview(ctx, server, set, roles.Passwords{Clear: logins.clear})
 	if err != nil {
 		return DatabasePreview{Unknown: fmt.Sprintf("the primary of %s cannot be read: %s", client.ObjectKeyFromObject(pg), oneLine(err))}
 	}

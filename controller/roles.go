@@ -26,6 +26,7 @@ import (
 	"postgres-operator/config"
 	"postgres-operator/names"
 	"postgres-operator/roles"
+	"postgres-operator/rotation"
 )
 
 const (
@@ -41,6 +42,9 @@ type roleSyncer struct {
 	shared
 	status statusWriter
 
+	// address is where the primary of a cluster listens.
+	address func(pg *apiv1.Postgresql, c config.Config) (host string, port uint16)
+
 	// synced holds what was last put in step, so that an event which changes none of it costs no
 	// connection. Losing it costs one idle pass.
 	mu     sync.Mutex
@@ -53,7 +57,12 @@ type syncedState struct {
 }
 
 func newRoles(s shared) *roleSyncer {
-	return &roleSyncer{shared: s, status: s.status(names.ManagerRoles), synced: map[types.NamespacedName]syncedState{}}
+	return &roleSyncer{shared: s, status: s.status(names.ManagerRoles), address: serviceAddress, synced: map[types.NamespacedName]syncedState{}}
+}
+
+// serviceAddress is the way to the primary inside Kubernetes.
+func serviceAddress(pg *apiv1.Postgresql, c config.Config) (host string, port uint16) {
+	return names.Host(names.Service(pg.Name, names.RoleMaster), pg.Namespace, c.ClusterDomain), postgresPort
 }
 
 func (r *roleSyncer) setup(mgr manager.Manager, changes <-chan event.GenericEvent) error {
@@ -90,7 +99,7 @@ func (r *roleSyncer) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		failure = errors.Join(failure, p.report(ctx, *v))
 	}
 	if apierrors.IsConflict(failure) {
-		return reconcile.Result{RequeueAfter: time.Second}, nil // the manifest has just changed
+		return reconcile.Result{RequeueAfter: time.Second}, nil // what was read has just been changed
 	}
 	if failure != nil {
 		return reconcile.Result{}, failure
@@ -144,26 +153,29 @@ func (p *rolesPass) run(ctx context.Context) (*verdict, error) {
 		return &v, nil // its pod brings it back
 	}
 	p.streams.wait(ctx, p.pg)
-	set, passwords, err := p.desired(ctx)
+	set, logins, err := p.desired(ctx)
 	if err != nil {
 		return nil, err
 	}
-	digest := digestOf(set, passwords, string(primary.UID))
+	if err := p.tellMembers(ctx, logins, pods); err != nil {
+		return nil, err
+	}
+	digest := digestOf(set, logins.clear, string(primary.UID))
 	if p.inStep(digest) {
 		return nil, nil
 	}
 	if wait, err := p.rememberMembers(ctx); wait || err != nil {
 		return nil, err
 	}
-	return p.sync(ctx, set, passwords, digest)
+	return p.sync(ctx, set, logins, digest)
 }
 
 // desired is what shall be in Postgres, and the passwords for it.
-func (p *rolesPass) desired(ctx context.Context) (roles.Set, map[string]string, error) {
+func (p *rolesPass) desired(ctx context.Context) (roles.Set, logins, error) {
 	extra, infrastructure := p.extra(ctx)
 	set := roles.Desired(p.pg, p.config, extra)
-	passwords, err := p.passwords(ctx, set, infrastructure)
-	return set, passwords, err
+	logins, err := p.logins(ctx, set, infrastructure)
+	return set.Rotated(logins.rotations), logins, err
 }
 
 // extra are the roles that others define, and the passwords of those that have one. What cannot be read
@@ -183,19 +195,15 @@ func (p *rolesPass) extra(ctx context.Context) (roles.Extra, roles.Passwords) {
 }
 
 // connector says how to reach the primary.
-func (p *rolesPass) connector(passwords map[string]string) roles.Connector {
-	return roles.Connector{
-		Host:     names.Host(names.Service(p.pg.Name, names.RoleMaster), p.pg.Namespace, p.config.ClusterDomain),
-		Port:     postgresPort,
-		User:     p.config.SuperUsername,
-		Password: passwords[p.config.SuperUsername],
-	}
+func (p *rolesPass) connector(l logins) roles.Connector {
+	host, port := p.address(p.pg, p.config)
+	return roles.Connector{Host: host, Port: port, User: p.config.SuperUsername, Password: l.superuser, Changing: l.changing}
 }
 
-func (p *rolesPass) sync(ctx context.Context, set roles.Set, passwords map[string]string, digest string) (*verdict, error) {
+func (p *rolesPass) sync(ctx context.Context, set roles.Set, logins logins, digest string) (*verdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, rolesTimeout)
 	defer cancel()
-	report, err := roles.Sync(ctx, p.connector(passwords), set, roles.Passwords{Clear: passwords})
+	report, err := roles.Sync(ctx, p.connector(logins), set, roles.Passwords{Clear: logins.clear})
 	if len(report.Done) > 0 {
 		p.log.Info("changed in Postgres", "statements", len(report.Done), "items", itemsOf(report.Done))
 	}
@@ -204,6 +212,9 @@ func (p *rolesPass) sync(ctx context.Context, set roles.Set, passwords map[strin
 		return &v, err
 	}
 	p.forgetMembers(report)
+	if err := p.handOut(ctx, logins, report); err != nil {
+		return nil, err
+	}
 	if len(report.Problems) == 0 {
 		if len(p.members.gone) == 0 { // else the status has to say first that they are
 			p.remember(digest)
@@ -232,21 +243,22 @@ func itemsOf(statements []roles.Statement) []string {
 	return items
 }
 
-// passwords reads from the cache what the Secrets hold. Those of infrastructure roles are copies, so their
+// logins reads from the cache what the Secrets hold. Those of infrastructure roles are copies, so their
 // source is asked.
-func (p *rolesPass) passwords(ctx context.Context, set roles.Set, infrastructure roles.Passwords) (map[string]string, error) {
+func (p *rolesPass) logins(ctx context.Context, set roles.Set, infrastructure roles.Passwords) (logins, error) {
 	var list = newList(secretKind)
 	err := p.client.List(ctx, list, client.MatchingLabels{p.config.ClusterNameLabel: p.pg.Name})
 	if err != nil {
-		return nil, fmt.Errorf("list secrets of cluster %s/%s: %w", p.pg.Namespace, p.pg.Name, err)
+		return logins{}, fmt.Errorf("list secrets of cluster %s/%s: %w", p.pg.Namespace, p.pg.Name, err)
 	}
-	passwords := map[string]string{}
+	found := logins{clear: map[string]string{}}
+	since := rotation.PolicyOf(p.pg, p.config).KeptSince(p.now())
 	for _, role := range set.Roles {
 		if !role.NeedsSecret() {
 			continue
 		}
 		if role.Kind == roles.Infrastructure {
-			passwords[role.Name] = infrastructure.Clear[role.Name]
+			found.clear[role.Name] = infrastructure.Clear[role.Name]
 			continue
 		}
 		key := secretKey(p.config, p.pg, role)
@@ -254,13 +266,11 @@ func (p *rolesPass) passwords(ctx context.Context, set roles.Set, infrastructure
 			secret := &list.Items[i]
 			ours := clusterOf(secret, p.config.ClusterNameLabel) == client.ObjectKeyFromObject(p.pg)
 			if ours && secret.GetNamespace() == key.Namespace && secret.GetName() == key.Name {
-				if password := string(dataOf(secret)["password"]); password != "" {
-					passwords[role.Name] = password
-				}
+				found.add(p.config, since, role, secret)
 			}
 		}
 	}
-	return passwords, nil
+	return found, nil
 }
 
 func (p *rolesPass) inStep(digest string) bool {

@@ -42,6 +42,11 @@ type Credential struct {
 	// of the Secret once rotation was on for the role, and may then be empty.
 	NextRotation string
 	Rotates      bool
+
+	// The login that the Secret hands out next; it is being made in Postgres.
+	// Empty for none.
+	PendingUsername string
+	PendingPassword string
 }
 
 // Observed holds the live facts that change what is rendered.

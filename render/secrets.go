@@ -79,6 +79,12 @@ func (p *policy) secret(c Credential) SecretView {
 // Secret like any role.
 const poolerRole = "pooler"
 
+// Keys of a Secret that hold the login which it hands out next.
+const (
+	PendingUsername = "nextUsername"
+	PendingPassword = "nextPassword"
+)
+
 func secretData(c Credential) map[string]string {
 	username := c.Username
 	if username == "" {
@@ -87,6 +93,9 @@ func secretData(c Credential) map[string]string {
 	plain := map[string]string{"username": username, "password": c.Password}
 	if c.Rotates || c.NextRotation != "" {
 		plain["nextRotation"] = c.NextRotation
+	}
+	if c.PendingPassword != "" {
+		plain[PendingUsername], plain[PendingPassword] = c.PendingUsername, c.PendingPassword
 	}
 	encoded := maps.Clone(plain)
 	for key, text := range plain {
