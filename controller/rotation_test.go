@@ -55,7 +55,7 @@ func newRotating(t *testing.T, pairs ...string) *rotating {
 	require.NoError(t, err)
 	renderer, err := render.New()
 	require.NoError(t, err)
-	w := newWorld(t, append([]string{"enable_database_access", "true"}, pairs...)...)
+	w := newWorld(t, append([]string{"enable_database_access", "true", "enable_teams_api", "false"}, pairs...)...)
 	r := &rotating{
 		world: w, renderer: renderer, server: server, now: time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC),
 		killer: &killer{WithWatch: w.client, fatal: -1}, events: kevents.NewFakeRecorder(1000),

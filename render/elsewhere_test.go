@@ -16,6 +16,7 @@ const (
 	inDeletion  = "deletion"           // whether and how a cluster's objects go
 	inRollout   = "rolling changes"    // when and how pods are replaced
 	inSQL       = "roles"              // how the databases are reached
+	inRotation  = "password rotation"  // when logins of Secrets change
 	inTeams     = "roles of teams"     // who is in a team, and what its members are made to
 	inSecrets   = "roles of Secrets"   // what Secrets say of roles
 	inAPI       = "REST API"           // what it serves, and where
@@ -75,9 +76,9 @@ func optionsElsewhere() map[string]string {
 		"api_port":                              inAPI,
 		"ring_log_lines":                        inAPI,
 		"cluster_history_entries":               inAPI,
-		"enable_password_rotation":              inNothing,
-		"password_rotation_interval":            inNothing,
-		"password_rotation_user_retention":      inNothing,
+		"enable_password_rotation":              inRotation,
+		"password_rotation_interval":            inRotation,
+		"password_rotation_user_retention":      inRotation,
 	}
 }
 
@@ -87,9 +88,9 @@ func fieldsElsewhere() map[string]string {
 		"spec.volume.iops":                    inNothing,
 		"spec.volume.throughput":              inNothing,
 		"spec.volume.type":                    inNothing,
-		"spec.usersIgnoringSecretRotation":    inNothing,
-		"spec.usersWithSecretRotation":        inNothing,
-		"spec.usersWithInPlaceSecretRotation": inNothing,
+		"spec.usersIgnoringSecretRotation":    inRotation,
+		"spec.usersWithSecretRotation":        inRotation,
+		"spec.usersWithInPlaceSecretRotation": inRotation,
 		"spec.maintenanceWindows":             inRollout,
 	}
 }
@@ -102,7 +103,7 @@ func checkUse(t *testing.T, name, goName, where string) {
 		return
 	}
 	var users []string
-	directories := []string{"controller", "roles", "rollout", "patroni", "render"}
+	directories := []string{"controller", "roles", "rollout", "rotation", "patroni", "render"}
 	if where == inOperator {
 		directories = append(directories, "cmd/postgres-operator")
 	}
