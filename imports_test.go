@@ -53,6 +53,10 @@ var laws = map[string]law{
 		"crypto/rand":                    pure,
 		"math/rand":                      pure,
 	}},
+	"trial": {may: []string{"overlay", "render"}, never: map[string]string{
+		"k8s.io/client-go":               noClients,
+		"sigs.k8s.io/controller-runtime": noClients,
+	}},
 	"apply":   {may: []string{"schema"}, never: map[string]string{"database/sql": noSQL}},
 	"patroni": {never: map[string]string{"k8s.io/": "Patroni's API is plain HTTP", "database/sql": noSQL}},
 	"web": {never: map[string]string{
@@ -99,7 +103,7 @@ var laws = map[string]law{
 		"crypto/rand":                    pure,
 		"math/rand":                      pure,
 	}},
-	"controller": {may: []string{"api/v1", "apply", "config", "hold", "names", "overlay", "patroni", "pgbouncer", "render", "roles", "rollout", "rotation", "schema", "teams", "templates", "upgrade", "volumes", "waves", "web", "window"},
+	"controller": {may: []string{"api/v1", "apply", "config", "hold", "names", "overlay", "patroni", "pgbouncer", "render", "roles", "rollout", "rotation", "schema", "teams", "templates", "trial", "upgrade", "volumes", "waves", "web", "window"},
 		never: map[string]string{"database/sql": noSQL, "github.com/lib/pq": noSQL}},
 }
 

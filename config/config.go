@@ -19,6 +19,7 @@ type Config struct {
 	LogicalBackup       `crd:"logical_backup"`
 	ConnectionPooler    `crd:"connection_pooler"`
 	Patroni             `crd:"patroni"`
+	Overlays            `crd:"overlays"`
 
 	// Warnings tell what was read and had no effect: unknown and obsolete
 	// keys, incomplete entries. They are no part of the configuration.

@@ -69,9 +69,10 @@ func roleBindingName(c config.Config) string {
 	return c.PodServiceAccountName
 }
 
-// metadataOnly keeps of Patroni's ConfigMaps that they exist; nothing reads their content.
+// metadataOnly keeps of Patroni's ConfigMaps that they exist; nothing reads their content. Those that
+// overlays add are kept whole.
 func metadataOnly(obj any) (any, error) {
-	if u, ok := obj.(*unstructured.Unstructured); ok {
+	if u, ok := obj.(*unstructured.Unstructured); ok && !madeByUs(u) {
 		delete(u.Object, "data")
 		delete(u.Object, "binaryData")
 		u.SetAnnotations(nil)

@@ -33,7 +33,8 @@ import (
 // configuration ask. It needs the API server and nothing else: no pod, no database.
 type cluster struct {
 	shared
-	renderer *render.Renderer
+	renderer *render.Renderer // without overlays that come and go
+	overlays *overlays        // nil for renderer
 	applier  *apply.Applier
 	status   statusWriter
 
@@ -71,6 +72,9 @@ func (r *cluster) setup(mgr manager.Manager, changes <-chan event.GenericEvent) 
 	}
 	for _, k := range namespaceKinds() {
 		b = b.Watches(newObject(k.GroupVersionKind), byNamespace(r.client))
+	}
+	if r.added != nil {
+		b = b.WatchesRawSource(source.Channel(r.added.changed, byLabel(c.ClusterNameLabel)))
 	}
 	if r.streams != nil {
 		b = b.WatchesRawSource(source.Channel(r.streams.changed, byLabel(c.ClusterNameLabel)))
@@ -227,8 +231,12 @@ func (r *cluster) leftOf(ctx context.Context, c config.Config, key types.Namespa
 	if err != nil {
 		return left{}, err
 	}
+	added, err := r.added.of(ctx, key)
+	if err != nil {
+		return left{}, err
+	}
 	pods, err := observePods(ctx, r.client, c, key)
-	return left{objects: append(objects, streams...), pods: pods, streams: installed}, err
+	return left{objects: slices.Concat(objects, streams, added), pods: pods, streams: installed}, err
 }
 
 // deletionProtected says why a cluster may not be deleted yet; empty means that it may. The

@@ -52,7 +52,7 @@ var errUnfinished = errors.New("the deletion of an earlier cluster of this name 
 func (p *clusterPass) run(ctx context.Context) error {
 	var failure error
 	for _, phase := range []func(context.Context) error{
-		p.observe, p.validate, p.keepFinalizer, p.finishDeletion, p.mintCredentials, p.render, p.spareForeign, p.apply, p.restartPoolers, p.keepAccountRole,
+		p.observe, p.validate, p.keepFinalizer, p.finishDeletion, p.mintCredentials, p.render, p.awaitKinds, p.spareForeign, p.apply, p.restartPoolers, p.keepAccountRole,
 	} {
 		if failure = phase(ctx); failure != nil {
 			break
@@ -198,6 +198,28 @@ func (p *clusterPass) noteSecret(secret *corev1.Secret) error {
 }
 
 func (p *clusterPass) render(ctx context.Context) error {
+	view, err := p.view(ctx)
+	if err != nil {
+		return err
+	}
+	p.warnings = append(p.warnings, view.Warnings...)
+	if why := p.overlays.failureOf(p.key()); why != "" {
+		p.warnings = append(p.warnings, render.Warning{Reason: "Overlay", Message: oneLine(errors.New(why)) + "; the last good overlays stay in force"})
+	}
+	renderer, err := p.rendererInForce(ctx)
+	if err != nil {
+		return err
+	}
+	if p.desired, err = renderer.Render(view); err != nil {
+		return err
+	}
+	p.stamp(view)
+	p.rendered = true
+	return nil
+}
+
+// view is what the cluster is rendered from.
+func (p *clusterPass) view(ctx context.Context) (render.View, error) {
 	observed := render.Observed{PrimaryOrdinal: p.primaryOrdinal(), PoolerUserLists: p.userLists()}
 	if live := p.statefulSet(); live != nil {
 		observed.StatefulSetExists, observed.Replicas = true, int32(replicasOf(live))
@@ -205,26 +227,15 @@ func (p *clusterPass) render(ctx context.Context) error {
 	observed.StreamsMissing, observed.StreamsPending = !p.observed.streams, streamsPending(p.config, p.pg)
 	observed.Streams = streamNames(p.observed.objects)
 	if err := p.podEnvironment(ctx, &observed); err != nil {
-		return err
+		return render.View{}, err
 	}
-	view, err := render.NewView(render.Input{
+	return render.NewView(render.Input{
 		Manifest:    p.pg,
 		Config:      p.config,
 		Credentials: p.credentials,
 		Observed:    observed,
 		Now:         p.now(),
 	})
-	if err != nil {
-		return err
-	}
-	p.warnings = append(p.warnings, view.Warnings...)
-	p.desired, err = p.renderer.Render(view)
-	if err != nil {
-		return err
-	}
-	p.stamp()
-	p.rendered = true
-	return nil
 }
 
 // primaryOrdinal is the number at the end of the name of the primary's pod, nil without a primary.
@@ -242,18 +253,25 @@ func (p *clusterPass) primaryOrdinal() *int {
 
 // stamp marks every object with the id of the operator that the manifest is for, if it has one, so
 // that what a deleted manifest left is cleaned up by the same operator.
-func (p *clusterPass) stamp() {
-	if p.controllerID == "" {
-		return
-	}
+// What an overlay adds is marked, so that it goes when the overlay goes, whatever its kind.
+func (p *clusterPass) stamp(view render.View) {
 	for _, o := range p.desired {
-		annotations := o.GetAnnotations()
-		if annotations == nil {
-			annotations = map[string]string{}
+		if p.controllerID != "" {
+			annotate(o.Unstructured, names.ControllerAnnotation, p.controllerID)
 		}
-		annotations[names.ControllerAnnotation] = p.controllerID
-		o.SetAnnotations(annotations)
+		if view.Added(o) {
+			annotate(o.Unstructured, names.OverlayObject, o.ID)
+		}
 	}
+}
+
+func annotate(o *unstructured.Unstructured, key, value string) {
+	annotations := o.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[key] = value
+	o.SetAnnotations(annotations)
 }
 
 // statefulSet returns the live StatefulSet, nil if there is none.
@@ -308,7 +326,7 @@ func (p *clusterPass) liveObjects(ctx context.Context) ([]*unstructured.Unstruct
 	for _, o := range p.desired {
 		shared := slices.ContainsFunc(namespaceKinds(), func(k kind) bool { return k.Kind == o.GetKind() })
 		elsewhere := o.GetNamespace() != p.pg.Namespace
-		if !shared && !elsewhere {
+		if (!shared || isAdded(o.Unstructured)) && !elsewhere {
 			continue
 		}
 		found := newObject(o.GroupVersionKind())
@@ -344,6 +362,7 @@ func applyOptions() apply.Options {
 		Manager: names.ManagerCluster,
 		Legacy:  []string{names.ManagerLegacy},
 		Rules: []apply.Rule{
+			{ID: addedID},
 			{Kind: serviceAccountKind.Kind, Policy: apply.Policy{CreateOnly: true, Keep: true}},
 			{Kind: roleBindingKind.Kind, Policy: apply.Policy{CreateOnly: true, Keep: true}},
 			{Kind: secretKind.Kind, ID: fmt.Sprintf(poolerSecretID, "*")},

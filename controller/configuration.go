@@ -175,5 +175,6 @@ var ephemeralPort = regexp.MustCompile(`:[0-9]+->`)
 // oneLine makes an error the text of a condition or event: on one line, where errors that were joined
 // come one a line, and the same each time that the same goes wrong.
 func oneLine(err error) string {
-	return ephemeralPort.ReplaceAllString(strings.ReplaceAll(err.Error(), "\n", "; "), "->")
+	joined := strings.NewReplacer("\n    ", "; ", "\n", "; ").Replace(err.Error())
+	return ephemeralPort.ReplaceAllString(joined, "->")
 }

@@ -23,6 +23,7 @@ import (
 	apiv1 "postgres-operator/api/v1"
 	"postgres-operator/config"
 	"postgres-operator/teams"
+	"postgres-operator/trial"
 	"postgres-operator/web"
 )
 
@@ -48,6 +49,9 @@ type Options struct {
 	// API serves the REST API on the port that the configuration says; Profiles serves profiles of the
 	// process there, too.
 	API, Profiles bool
+
+	// Trials starts the processes in which changed overlays are tried; the zero value is this program.
+	Trials trial.Runner
 
 	JSONLog  bool // whether Log writes JSON, which the API tells
 	Log      logr.Logger
@@ -209,6 +213,7 @@ func setup(mgr manager.Manager, o Options, settings *settings, rebuild context.C
 		exec:   exec,
 		client: mgr.GetClient(), live: mgr.GetAPIReader(), references: references,
 		streams:    newStreams(mgr, references, settings.get(), namespaces),
+		added:      newAddedKinds(mgr, references, settings.get().ClusterNameLabel, namespaces),
 		namespaces: namespaces, teams: o.teams, teamObjects: teamObjects(mgr, settings.get()),
 		settings: settings, events: o.events, controllerID: o.ControllerID, now: time.Now,
 	}
@@ -220,7 +225,9 @@ func setup(mgr manager.Manager, o Options, settings *settings, rebuild context.C
 	if err != nil {
 		return err
 	}
-	for _, r := range []reconciler{clusters, rollouts, newRoles(shared)} {
+	clusters.overlays = newOverlays(shared, o.Source.OperatorNamespace, changes.in)
+	clusters.overlays.views, clusters.overlays.runner = clusters.views, o.Trials
+	for _, r := range []reconciler{clusters.overlays, clusters, rollouts, newRoles(shared)} {
 		if err := r.setup(mgr, changes.subscribe()); err != nil {
 			return fmt.Errorf("set up reconciler: %w", err)
 		}
@@ -269,6 +276,7 @@ type shared struct {
 	exec         executor
 	references   *references
 	streams      *streams
+	added        *addedKinds
 	namespaces   []string // that are watched; nil for all
 	teams        *teams.API
 	teamObjects  bool // PostgresTeam objects count

@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -43,6 +44,10 @@ func (p *clusterPass) previous() []apply.Ref {
 	primary, replica := p.pg.Spec.Poolers()
 	credential := names.Secret(string(p.config.SecretNameTemplate), p.config.ConnectionPoolerUser, p.pg.Name)
 	for i := range refs {
+		if slices.ContainsFunc(p.observed.objects, func(o *unstructured.Unstructured) bool { return isAdded(o) && apply.RefOf("", o) == refs[i] }) {
+			refs[i].ID = addedID
+			continue
+		}
 		if refs[i].Kind != secretKind.Kind {
 			continue
 		}

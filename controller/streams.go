@@ -152,29 +152,36 @@ func (s *streams) start(ctx context.Context) (cache.Cache, cache.Informer, error
 	return objects, informer, nil
 }
 
-// announce brings a cluster into the queue when one of its streams changes. What their own operator
-// writes into the status is none of our business.
+// announce brings a cluster into the queue when one of its streams changes.
 func (s *streams) announce(ctx context.Context) toolscache.ResourceEventHandler {
-	tell := func(obj any) {
+	return onlyOurs(func(o *unstructured.Unstructured) {
+		select {
+		case s.changed <- event.GenericEvent{Object: o}:
+		case <-ctx.Done():
+		}
+	})
+}
+
+// onlyOurs tells of objects that come, go, or change. What other controllers write into a status is none
+// of our business.
+func onlyOurs(tell func(*unstructured.Unstructured)) toolscache.ResourceEventHandler {
+	every := func(obj any) {
 		if o, ok := obj.(*unstructured.Unstructured); ok {
-			select {
-			case s.changed <- event.GenericEvent{Object: o}:
-			case <-ctx.Done():
-			}
+			tell(o)
 		}
 	}
 	return toolscache.ResourceEventHandlerFuncs{
-		AddFunc: tell,
+		AddFunc: every,
 		UpdateFunc: func(before, after any) {
 			a, isObject := before.(*unstructured.Unstructured)
 			b, isObjectToo := after.(*unstructured.Unstructured)
-			if isObject && isObjectToo && a.GetGeneration() == b.GetGeneration() &&
+			if isObject && isObjectToo && a.GetGeneration() == b.GetGeneration() && a.GetGeneration() != 0 &&
 				maps.Equal(a.GetLabels(), b.GetLabels()) && maps.Equal(a.GetAnnotations(), b.GetAnnotations()) {
 				return
 			}
-			tell(after)
+			every(after)
 		},
-		DeleteFunc: tell,
+		DeleteFunc: every,
 	}
 }
 

@@ -109,7 +109,7 @@ func podFacts(p *corev1.Pod) facts {
 func objectChanged(k kind) predicate.Predicate {
 	patronis := slices.Contains([]string{configMapKind.Kind, endpointsKind.Kind}, k.Kind)
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		return !patronis || !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) ||
+		return !patronis || isAdded(e.ObjectNew) || !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) ||
 			!equality.Semantic.DeepEqual(e.ObjectOld.GetOwnerReferences(), e.ObjectNew.GetOwnerReferences())
 	}}
 }

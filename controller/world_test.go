@@ -37,13 +37,23 @@ import (
 	apiv1 "postgres-operator/api/v1"
 	"postgres-operator/config"
 	"postgres-operator/testenv"
+	"postgres-operator/trial"
 )
 
 var resourceOne = resource.MustParse("1Gi")
 
 var server = testenv.Server{CRDs: []string{"../manifests"}}
 
+// asTrial makes this program one in which overlays are tried.
+const asTrial = "POSTGRES_OPERATOR_TRIAL_CHILD"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(asTrial) != "" {
+		if err := trial.Child(os.Stdin, os.Stdout); err != nil {
+			panic(err)
+		}
+		return
+	}
 	ctrl.SetLogger(logr.Discard())
 	klog.SetLogger(logr.Discard())
 	flag.Parse()
@@ -95,6 +105,7 @@ func newWorld(t *testing.T, pairs ...string) *world {
 	w.options = Options{
 		REST: as, Source: ConfigSource{OperatorNamespace: w.namespace, ConfigMap: "operator"},
 		ProbeAddress: "0", MetricsAddress: "0", Log: w.log.logger(),
+		Trials: trial.Runner{Path: os.Args[0], Environ: []string{asTrial + "=1"}},
 	}
 	return w
 }

@@ -23,6 +23,9 @@ const (
 	// the namespace of the Secret.
 	ClusterAnnotation = APIGroup + "/cluster"
 
+	// OverlayObject on an object that an overlay adds holds its id.
+	OverlayObject = APIGroup + "/overlay-object"
+
 	// RollingUpdateRequired, with the value "true", asks for the recreation of
 	// a pod. Users may set it too.
 	RollingUpdateRequired = "zalando-postgres-operator-rolling-update-required"

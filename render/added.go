@@ -10,6 +10,13 @@ import (
 	"postgres-operator/names"
 )
 
+// Added tells whether an object of a cluster is one that an overlay adds to
+// those that the operator makes of a manifest.
+func (v View) Added(object Object) bool {
+	_, builtIn := (&objectSet{view: v}).rules(object.ID)
+	return !builtIn
+}
+
 // checkAdded looks at an object that an overlay adds, and gives it what the
 // operator needs to find and remove it again: labels and owners.
 func (o *objectSet) checkAdded(object Object, at func(path string) []string) error {

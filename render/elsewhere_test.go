@@ -38,6 +38,10 @@ func optionsElsewhere() map[string]string {
 		"ready_wait_interval":     inObsolete,
 		"ready_wait_timeout":      inObsolete,
 		"watched_namespace":       inOperator,
+		"overlay_directory":       inOperator,
+		"overlay_artifact":        inOperator,
+		"overlay_trial_timeout":   inOperator,
+		"overlay_trial_memory":    inOperator,
 
 		"enable_lazy_spilo_upgrade":  inRollout,
 		"ignored_annotations":        inRollout,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	kjson "sigs.k8s.io/json"
 )
 
 // Entries is what Kubernetes keeps in a list and templates in a struct:
@@ -20,6 +21,19 @@ type Entry struct {
 
 // MarshalJSON writes a struct.
 func (e Entries) MarshalJSON() ([]byte, error) { return json.Marshal(e.ToUnstructured()) }
+
+// UnmarshalJSON reads a struct. The entries come in the order of their keys.
+func (e *Entries) UnmarshalJSON(text []byte) error {
+	var entries map[string]map[string]any
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(text, &entries); err != nil {
+		return err
+	}
+	*e = nil
+	for _, key := range sortedKeys(entries) {
+		*e = append(*e, Entry{Key: key, Content: entries[key]})
+	}
+	return nil
+}
 
 // ToUnstructured is the same without the detour by text. The name is that of
 // the interface by which Kubernetes' converter finds it.

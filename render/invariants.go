@@ -23,7 +23,7 @@ type rule struct {
 // check tells of the first rule that an object breaks. at gives a place to
 // a path.
 func (o *objectSet) check(object Object, at func(path string) []string) error {
-	rules, builtIn := o.rules(object)
+	rules, builtIn := o.rules(object.ID)
 	if !builtIn {
 		return o.checkAdded(object, at)
 	}
@@ -47,8 +47,8 @@ const (
 )
 
 // rules are those for a built-in object; ok is false for objects of overlays.
-func (o *objectSet) rules(object Object) (rules []rule, ok bool) {
-	group, rest, _ := strings.Cut(object.ID, "/")
+func (o *objectSet) rules(id string) (rules []rule, ok bool) {
+	group, rest, _ := strings.Cut(id, "/")
 	view := o.view
 	switch group {
 	case "serviceaccount":

@@ -323,3 +323,24 @@ type PatroniConfiguration struct {
 	// +kubebuilder:default=false
 	EnablePatroniFailsafeMode *bool `json:"enable_patroni_failsafe_mode,omitempty"`
 }
+
+// OverlaysConfiguration is what is laid over the built-in templates, beside the ConfigMaps of the operator's namespace.
+type OverlaysConfiguration struct {
+	// Directory in the operator's pod with overlays: its files, and those of each folder in it.
+	OverlayDirectory string `json:"overlay_directory,omitempty"`
+
+	// Overlays in an OCI registry, pinned by digest: registry.example.com/platform/overlays@sha256:0123… for example.
+	//
+	// +kubebuilder:validation:Pattern=`^$|^[^@\s]+@sha256:[0-9a-f]{64}$`
+	OverlayArtifact string `json:"overlay_artifact,omitempty"`
+
+	// How long changed overlays may take to be tried with every cluster before they are refused.
+	//
+	// +kubebuilder:default="1m"
+	OverlayTrialTimeout string `json:"overlay_trial_timeout,omitempty"`
+
+	// Memory that overlays may take while they are tried.
+	//
+	// +kubebuilder:default="256Mi"
+	OverlayTrialMemory string `json:"overlay_trial_memory,omitempty"`
+}

@@ -182,4 +182,7 @@ type OperatorConfigurationData struct {
 
 	// patroni are the defaults of Patroni.
 	Patroni *PatroniConfiguration `json:"patroni,omitempty"`
+
+	// overlays are what is laid over the built-in templates.
+	Overlays *OverlaysConfiguration `json:"overlays,omitempty"`
 }

@@ -15,6 +15,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"postgres-operator/trial"
 )
 
 // version is set by the linker.
@@ -32,6 +34,7 @@ func commands() []command {
 		{"render", "print the objects that a manifest becomes, offline", renderCommand},
 		{"plan", "print what the operator would change and restart, and write nothing", planCommand},
 		{"version", "print the version", versionCommand},
+		{trial.Command, "", trialCommand},
 	}
 }
 
@@ -87,6 +90,9 @@ func parse(set *flag.FlagSet, args []string, stderr io.Writer) error {
 func usage(w io.Writer) {
 	fmt.Fprintln(w, "Usage: postgres-operator COMMAND [flags]")
 	for _, c := range commands() {
+		if c.summary == "" {
+			continue // none for people
+		}
 		fmt.Fprintf(w, "  %-8s %s\n", c.name, c.summary)
 	}
 	fmt.Fprintln(w, "Flags of a command: postgres-operator COMMAND -h")
@@ -95,4 +101,9 @@ func usage(w io.Writer) {
 func versionCommand(_ context.Context, _ []string, stdout, _ io.Writer) error {
 	_, err := fmt.Fprintln(stdout, version)
 	return err
+}
+
+// trialCommand is how the operator tries overlays in a process that it can kill.
+func trialCommand(_ context.Context, _ []string, stdout, _ io.Writer) error {
+	return trial.Child(os.Stdin, stdout)
 }
