@@ -109,6 +109,9 @@ func (r *cluster) Reconcile(ctx context.Context, req reconcile.Request) (reconci
 	if !p.again.IsZero() {
 		result.RequeueAfter = min(result.RequeueAfter, max(p.again.Sub(r.now())+time.Second, time.Second))
 	}
+	if opens := p.versionWaits(); opens > 0 {
+		result.RequeueAfter = min(result.RequeueAfter, opens)
+	}
 	return result, nil
 }
 

@@ -220,9 +220,10 @@ func (p *clusterPass) render(ctx context.Context) error {
 
 // view is what the cluster is rendered from.
 func (p *clusterPass) view(ctx context.Context) (render.View, error) {
-	observed := render.Observed{PrimaryOrdinal: p.primaryOrdinal(), PoolerUserLists: p.userLists()}
+	observed := render.Observed{PrimaryOrdinal: p.primaryOrdinal(), PoolerUserLists: p.userLists(), MajorVersion: p.pg.Status.MajorVersion}
 	if live := p.statefulSet(); live != nil {
 		observed.StatefulSetExists, observed.Replicas = true, int32(replicasOf(live))
+		observed.TemplateVersion = templateVersion(live)
 	}
 	observed.StreamsMissing, observed.StreamsPending = !p.observed.streams, streamsPending(p.config, p.pg)
 	observed.Streams = streamNames(p.observed.objects)

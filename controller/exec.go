@@ -47,3 +47,16 @@ func (e executor) run(ctx context.Context, pod types.NamespacedName, container s
 	}
 	return out.String(), nil
 }
+
+// commander is what the reconcilers use of an executor.
+type commander interface {
+	run(ctx context.Context, pod types.NamespacedName, container string, command []string) (string, error)
+}
+
+// commander returns what runs commands in pods.
+func (o Options) commander() (commander, error) {
+	if o.exec != nil {
+		return o.exec, nil
+	}
+	return newExecutor(o.REST)
+}

@@ -61,6 +61,7 @@ type Options struct {
 	events   events
 	teams    *teams.API
 	recorder *web.Recorder
+	exec     commander // in tests, for want of a kubelet
 }
 
 // Run serves clusters until the context ends. A change of the configuration that touches caches or
@@ -188,7 +189,7 @@ func leaseID(controllerID string) string {
 	return leaseName + "-" + strings.ToLower(controllerID)
 }
 
-// reconciler is one of the three that share the work on a cluster.
+// reconciler is one of those that share the work on a cluster.
 type reconciler interface {
 	setup(mgr manager.Manager, changes <-chan event.GenericEvent) error
 }
@@ -205,7 +206,7 @@ func setup(mgr manager.Manager, o Options, settings *settings, rebuild context.C
 		return fmt.Errorf("watch what the configuration refers to: %w", err)
 	}
 	namespaces := settings.get().WatchedNamespaces(o.Source.OperatorNamespace)
-	exec, err := newExecutor(o.REST)
+	exec, err := o.commander()
 	if err != nil {
 		return err
 	}
@@ -227,7 +228,7 @@ func setup(mgr manager.Manager, o Options, settings *settings, rebuild context.C
 	}
 	clusters.overlays = newOverlays(shared, o.Source.OperatorNamespace, changes.in)
 	clusters.overlays.views, clusters.overlays.runner = clusters.views, o.Trials
-	for _, r := range []reconciler{clusters.overlays, clusters, rollouts, newRoles(shared)} {
+	for _, r := range []reconciler{clusters.overlays, clusters, rollouts, newRoles(shared), newUpgrader(shared)} {
 		if err := r.setup(mgr, changes.subscribe()); err != nil {
 			return fmt.Errorf("set up reconciler: %w", err)
 		}
@@ -273,7 +274,7 @@ func addProbes(mgr manager.Manager) error {
 type shared struct {
 	client       client.Client // reads from the caches, writes to the API server
 	live         client.Reader // reads from the API server
-	exec         executor
+	exec         commander
 	references   *references
 	streams      *streams
 	added        *addedKinds

@@ -76,7 +76,7 @@ func needed(t *testing.T) map[string]string {
 		kind(k.GroupVersionKind, "list watch create patch", "made where missing")
 	}
 	kind(podKind, "list watch patch delete", "caches, annotations, rolling updates")
-	add("", "pods/exec", "create", "the end of a pooler's pause")
+	add("", "pods/exec", "create", "the end of a pooler's pause, and major upgrades")
 	kind(schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "ControllerRevision"}, "list watch", "what pods were made from")
 	kind(postgresqlKind, "get list watch patch", "manifests and their finalizer; get before a deletion")
 	add("acid.zalan.do", "postgresqls/status", "patch", "status")

@@ -94,6 +94,11 @@ func (r *rolloutReconciler) Reconcile(ctx context.Context, req reconcile.Request
 		return reconcile.Result{}, nil
 	}
 	p := &rolloutPass{rolloutReconciler: r, config: c, pg: pg, log: logr.FromContextOrDiscard(ctx)}
+	if pg.Status.MajorUpgrade != nil { // its end is an event
+		pause, err := p.relievePoolers(ctx)
+		v := bad(apiv1.ConditionRolledOut, reasonWaiting, waitsForUpgrade)
+		return reconcile.Result{RequeueAfter: pause}, errors.Join(err, r.status.write(ctx, pg, nil, []verdict{v}))
+	}
 	state, err := p.observeObjects(ctx)
 	if err != nil {
 		return reconcile.Result{}, err
@@ -195,6 +200,11 @@ func (p *rolloutPass) execute(ctx context.Context, step rollout.Step, revision s
 		}
 	}
 	p.log.Info("rollout step", "step", step.Kind, "pod", step.Pod, "candidate", step.Candidate, "reason", step.Reason)
+	if step.Kind != rollout.Annotate {
+		if busy, err := p.upgradeUnderWay(ctx); err != nil || busy {
+			return err
+		}
+	}
 	switch step.Kind {
 	case rollout.Annotate:
 		return p.annotate(ctx, step.Pod, step.Annotations)

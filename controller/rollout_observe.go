@@ -19,6 +19,7 @@ import (
 	"postgres-operator/config"
 	"postgres-operator/names"
 	"postgres-operator/patroni"
+	"postgres-operator/render"
 	"postgres-operator/rollout"
 	"postgres-operator/window"
 )
@@ -103,18 +104,7 @@ func (p *rolloutPass) observeObjects(ctx context.Context) (rollout.State, error)
 // closedUntil is the start of the next maintenance window of a manifest, or of the configuration where
 // the manifest names none; zero while there is nothing to wait for.
 func closedUntil(c config.Config, pg *apiv1.Postgresql, now time.Time) time.Time {
-	if !c.EnableMaintenanceWindows {
-		return time.Time{}
-	}
-	var windows []window.Window
-	for _, text := range pg.Spec.MaintenanceWindows {
-		if w, err := text.Parse(); err == nil { // others are told of by the validation
-			windows = append(windows, w)
-		}
-	}
-	if len(windows) == 0 {
-		windows = c.MaintenanceWindows
-	}
+	windows := render.MaintenanceWindows(pg, &c)
 	if window.Open(windows, now) {
 		return time.Time{}
 	}

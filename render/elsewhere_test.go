@@ -69,7 +69,7 @@ func optionsElsewhere() map[string]string {
 
 		"enable_maintenance_windows":            inRollout,
 		"maintenance_windows":                   inRollout,
-		"major_version_upgrade_team_allow_list": inNothing,
+		"major_version_upgrade_team_allow_list": inRollout,
 		"master_pod_move_timeout":               inRollout,
 		"storage_resize_mode":                   inNothing,
 		"aws_region":                            inNothing,

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -88,7 +87,7 @@ func (p *policy) operatorEnv() []corev1.EnvVar {
 		vars = append(vars, value("ENABLE_WAL_PATH_COMPAT", "true"))
 	}
 	if c.EnablePgVersionEnvVar {
-		vars = append(vars, value("PGVERSION", p.majorVersion()))
+		vars = append(vars, value("PGVERSION", p.majorVersion(WantedVersion(p.manifest, p.config))))
 	}
 	vars = append(vars, value("KUBERNETES_LABELS", p.labelsJSON()), value("SPILO_CONFIGURATION", p.spiloConfiguration()))
 	return append(vars, p.consensusEnv()...)
@@ -108,24 +107,6 @@ func (p *policy) consensusEnv() []corev1.EnvVar {
 		vars = append(vars, value("KUBERNETES_USE_CONFIGMAPS", "true"))
 	}
 	return vars
-}
-
-// majorVersion is the version that the cluster is to have: the manifest's,
-// unless it is too old and the configuration upgrades such clusters.
-func (p *policy) majorVersion() string {
-	version, c := p.spec.Postgresql.PgVersion, p.config
-	if c.MajorVersionUpgradeMode == "full" && number(version) < number(c.MinimalMajorVersion) {
-		return c.TargetMajorVersion
-	}
-	return version
-}
-
-func number(version string) int {
-	n, err := strconv.Atoi(version)
-	if err != nil {
-		return 0 // the schema admits numbers only
-	}
-	return n
 }
 
 // labelsJSON tells Patroni which labels its own objects and its pods have.

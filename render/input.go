@@ -62,6 +62,11 @@ type Observed struct {
 	Replicas       int32
 	PrimaryOrdinal *int
 
+	// MajorVersion of Postgres that runs, and TemplateVersion that the pods of the
+	// live StatefulSet are told; empty while unknown.
+	MajorVersion    string
+	TemplateVersion string
+
 	// PodEnvironmentSecret holds the keys of the Secret that the option
 	// pod_environment_secret names; nil when there is none.
 	PodEnvironmentSecret []string

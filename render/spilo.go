@@ -54,7 +54,7 @@ func (p *policy) spiloConfiguration() string {
 func (p *policy) localPostgresql() map[string]any {
 	local := map[string]any{}
 	if !p.config.EnablePgVersionEnvVar {
-		local["bin_dir"] = "/usr/lib/postgresql/" + p.spec.Postgresql.PgVersion + "/bin"
+		local["bin_dir"] = binaries + p.majorVersion(p.spec.Postgresql.PgVersion) + "/bin"
 	}
 	if parameters := p.parameters(LocalParameter); len(parameters) > 0 {
 		local["parameters"] = parameters
