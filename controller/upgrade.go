@@ -63,6 +63,9 @@ func (r *upgrader) Reconcile(ctx context.Context, req reconcile.Request) (reconc
 	}
 	p.version, p.wanted = state.Version(), state.Wanted
 	step := upgrade.Plan(*state)
+	if p.run != nil && p.run.Begun && step.Kind == upgrade.Wait { // Patroni takes the label for its own
+		unseen = errors.Join(unseen, p.label(ctx, "true"))
+	}
 	failure := errors.Join(unseen, p.execute(ctx, step))
 	if failure == nil || unseen != nil {
 		failure = errors.Join(failure, p.report(ctx, step))

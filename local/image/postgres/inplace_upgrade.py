@@ -29,7 +29,7 @@ import psycopg2
 from patroni.config import Config
 from patroni.dcs import get_dcs
 
-from upgrade_data import connect, pg_upgrade, prepare, program, run, say, switch, update_extensions, version_of
+from upgrade_data import connect, drop_foreign_options, pg_upgrade, prepare, program, run, say, switch, update_extensions, version_of
 
 CONFIG_FILE = '/run/postgres.yml'
 BIN_LINK = '/run/postgresql-bin'
@@ -205,6 +205,7 @@ class Upgrade:
         """Upgrade a copy of the stopped primary and put it in place."""
         try:
             self.pause(True)
+            drop_foreign_options(self.user)
             self.stopped = time.monotonic()
             run(program(self.old, 'pg_ctl'), 'stop', '--wait', '--timeout', '600', '--mode', 'fast', '--pgdata', self.data)
             pg_upgrade(self.data, target, self.user, libraries)

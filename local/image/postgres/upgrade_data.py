@@ -80,12 +80,19 @@ def pg_upgrade(data, target, user, libraries, *more):
             '--new-options', '-c archive_mode=off -c shared_preload_libraries=' + libraries.replace(' ', ''),
             *more, cwd=work)
     except subprocess.CalledProcessError:
-        for path in glob.glob(os.path.join(target, 'pg_upgrade_output.d', '*', '*.txt')):
-            with open(path) as file:
-                say('%s:\n%s' % (os.path.basename(path), file.read()))
+        explain(os.path.join(target, 'pg_upgrade_output.d'))
         raise
     finally:
         shutil.rmtree(work)
+
+
+def explain(output):
+    """Show what pg_upgrade found: its reports, and the end of the logs that hold no passwords."""
+    for path in sorted(glob.glob(os.path.join(output, '*', '*.txt')) + glob.glob(os.path.join(output, '*', 'log', 'pg_upgrade_dump_*.log'))):
+        with open(path, errors='replace') as file:
+            lines = file.read().splitlines()
+        if lines:
+            say('%s:\n%s' % (os.path.basename(path), '\n'.join(lines if path.endswith('.txt') else lines[-20:])))
 
 
 def switch(data, target):
@@ -100,13 +107,28 @@ def switch(data, target):
     return kept
 
 
-def update_extensions(user):
-    """Bring extensions to the versions of the new binaries; failures are told, not fatal."""
+def databases(user):
     with connect(user) as connection, connection.cursor() as cursor:
         cursor.execute('SELECT datname FROM pg_database WHERE datallowconn')
-        databases = [row[0] for row in cursor.fetchall()]
+        names = [row[0] for row in cursor.fetchall()]
     connection.close()
-    for database in databases:
+    return names
+
+
+def drop_foreign_options(user):
+    """Debian's 17.12 notes pg_attver on every column, which its dumps repeat and other versions refuse."""
+    for database in databases(user):
+        connection = connect(user, database)
+        with connection.cursor() as cursor:
+            cursor.execute("""UPDATE pg_attribute
+                                 SET attoptions = nullif(ARRAY(SELECT o FROM unnest(attoptions) o WHERE o NOT LIKE 'pg_attver=%'), '{}')
+                               WHERE array_to_string(attoptions, ' ') LIKE '%pg_attver=%'""")
+        connection.close()
+
+
+def update_extensions(user):
+    """Bring extensions to the versions of the new binaries; failures are told, not fatal."""
+    for database in databases(user):
         connection = connect(user, database)
         with connection.cursor() as cursor:
             cursor.execute('SELECT quote_ident(name) FROM pg_available_extensions WHERE installed_version <> default_version')
@@ -129,6 +151,7 @@ def upgrade_unused(data, user, new):
         "-c listen_addresses='' -c unix_socket_directories=%s -c ssl=off -c archive_mode=off -c logging_collector=off" % SOCKET)
     try:
         target, libraries = prepare(data, user, new)
+        drop_foreign_options(user)
     finally:
         run(program(old, 'pg_ctl'), 'stop', '--wait', '--timeout', '86400', '--mode', 'fast', '--pgdata', data)
     pg_upgrade(data, target, user, libraries)
