@@ -62,7 +62,7 @@ func readScenario(t testing.TB, path string) scenario {
 	require.NotEmpty(t, strings.TrimSpace(string(archive.Comment)), "the comment says what the scenario shows")
 	s := scenario{name: strings.TrimSuffix(filepath.Base(path), ".txtar"), path: path, archive: archive}
 	if name := strings.TrimSpace(string(s.file("over.txt"))); name != "" {
-		over := readScenario(t, filepath.Join(filepath.Dir(path), name+".txtar"))
+		over := readScenario(t, filepath.Join(scenarios, name+".txtar"))
 		s.over = &over
 	}
 	return s

@@ -150,11 +150,24 @@ func checkOverlay(s source, known []string) error {
 	return nil
 }
 
-func fieldsOf(file *ast.File) []*ast.Field {
+// fieldsOf are the fields at the top level of a file, also those that are there
+// under a condition or for each of something.
+func fieldsOf(file *ast.File) []*ast.Field { return fieldsIn(file.Decls) }
+
+func fieldsIn(declarations []ast.Decl) []*ast.Field {
 	var fields []*ast.Field
-	for _, declaration := range file.Decls {
-		if field, ok := declaration.(*ast.Field); ok {
-			fields = append(fields, field)
+	for _, declaration := range declarations {
+		var value ast.Expr
+		switch d := declaration.(type) {
+		case *ast.Field:
+			fields = append(fields, d)
+		case *ast.Comprehension:
+			value = d.Value
+		case *ast.EmbedDecl:
+			value = d.Expr
+		}
+		if embedded, ok := value.(*ast.StructLit); ok {
+			fields = append(fields, fieldsIn(embedded.Elts)...)
 		}
 	}
 	return fields
