@@ -111,7 +111,7 @@ func (r *rolloutReconciler) Reconcile(ctx context.Context, req reconcile.Request
 	p.observeMembers(ctx, &state)
 	var pause time.Duration
 	var configuring error
-	if applied {
+	if applied && state.Poolers.Phase == rollout.Flowing { // clients that wait do not wait for settings
 		pause, configuring = p.configure(ctx)
 		state.Settling = p.settling
 	}

@@ -42,7 +42,7 @@ const (
 	settling = 1200 * time.Millisecond
 
 	// lookSoon is the pause between two looks while clients wait.
-	lookSoon = 200 * time.Millisecond
+	lookSoon = 100 * time.Millisecond
 )
 
 // poolerPods are the pods of the primary's pooler that can be paused, and how far that has come.

@@ -81,15 +81,19 @@ func refuse(t *testing.T, pod corev1.Pod) (restore func()) {
 	})}
 	go func() { _ = server.Serve(listener) }()
 	rule := func(action string) error {
-		return exec.Command("nsenter", "--net="+namespace, "iptables", "--table=nat", action, "PREROUTING",
-			"--protocol=tcp", "--dport=8008", "--jump=REDIRECT", "--to-ports="+port).Run()
+		out, err := exec.Command("nsenter", "--net="+namespace, "iptables", "-t", "nat", action, "PREROUTING",
+			"-p", "tcp", "--dport", "8008", "-j", "REDIRECT", "--to-ports", port).CombinedOutput()
+		if err != nil {
+			err = fmt.Errorf("iptables: %w: %s", err, out)
+		}
+		return err
 	}
-	require.NoError(t, rule("--append"))
+	require.NoError(t, rule("-A"))
 	done := false
 	restore = func() {
 		if !done {
 			done = true
-			_ = rule("--delete") // the pod may be gone
+			_ = rule("-D") // the pod may be gone
 			_ = server.Close()
 		}
 	}
