@@ -3,6 +3,8 @@
 //	postgres-operator [run]          serve the clusters of a Kubernetes (what the Deployment does)
 //	postgres-operator render -f FILE print the objects that a manifest becomes
 //	postgres-operator plan           print what the operator would change and restart
+//	postgres-operator check [DIR]    try overlays of the templates, for editors and CI
+//	postgres-operator template init  make a directory to write overlays in
 package main
 
 import (
@@ -33,6 +35,8 @@ func commands() []command {
 		{"run", "serve the clusters of a Kubernetes (default)", runCommand},
 		{"render", "print the objects that a manifest becomes, offline", renderCommand},
 		{"plan", "print what the operator would change and restart, and write nothing", planCommand},
+		{"check", "try a directory of overlays, without a cluster", checkCommand},
+		{"template", "make a directory to write overlays in: template init DIR", templateCommand},
 		{"version", "print the version", versionCommand},
 		{trial.Command, "", trialCommand},
 	}

@@ -36,6 +36,10 @@ func readObjects(path string) (givenObjects, error) {
 	if err != nil {
 		return nil, err
 	}
+	return decodeObjects(content, path)
+}
+
+func decodeObjects(content []byte, path string) (givenObjects, error) {
 	var objects givenObjects
 	for decoder := utilyaml.NewYAMLOrJSONDecoder(bytes.NewReader(content), len(content)+1); ; {
 		var o givenObject

@@ -104,6 +104,10 @@ func readManifestIn(path, namespace string) (*apiv1.Postgresql, error) {
 	if err != nil {
 		return nil, err
 	}
+	return decodeManifest(content, path, namespace)
+}
+
+func decodeManifest(content []byte, path, namespace string) (*apiv1.Postgresql, error) {
 	pg, err := apiv1.DecodeStrict(content)
 	if err != nil {
 		return nil, fmt.Errorf("manifest %s: %w", path, err)
