@@ -46,6 +46,8 @@ type Options struct {
 	MetricsAddress string // Prometheus metrics, such as ":8082"; "0" for none
 	LeaderElection bool
 
+	Forwarding Forwarding // how pods are reached; empty: never through the API server
+
 	// API serves the REST API on the port that the configuration says; Profiles serves profiles of the
 	// process there, too.
 	API, Profiles bool
@@ -206,6 +208,10 @@ func setup(mgr manager.Manager, o Options, settings *settings, rebuild context.C
 		return fmt.Errorf("watch what the configuration refers to: %w", err)
 	}
 	namespaces := settings.get().WatchedNamespaces(o.Source.OperatorNamespace)
+	reach, err := newReach(o.Forwarding, o.REST, o.Log)
+	if err != nil {
+		return err
+	}
 	exec, err := o.commander()
 	if err != nil {
 		return err
@@ -215,7 +221,7 @@ func setup(mgr manager.Manager, o Options, settings *settings, rebuild context.C
 		client: mgr.GetClient(), live: mgr.GetAPIReader(), references: references,
 		streams:    newStreams(mgr, references, settings.get(), namespaces),
 		added:      newAddedKinds(mgr, references, settings.get().ClusterNameLabel, namespaces),
-		namespaces: namespaces, teams: o.teams, teamObjects: teamObjects(mgr, settings.get()),
+		namespaces: namespaces, reach: reach, teams: o.teams, teamObjects: teamObjects(mgr, settings.get()),
 		settings: settings, events: o.events, controllerID: o.ControllerID, now: time.Now,
 	}
 	clusters, err := newCluster(shared)
@@ -279,6 +285,7 @@ type shared struct {
 	streams      *streams
 	added        *addedKinds
 	namespaces   []string // that are watched; nil for all
+	reach        *reach
 	teams        *teams.API
 	teamObjects  bool // PostgresTeam objects count
 	settings     *settings

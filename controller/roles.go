@@ -128,6 +128,7 @@ type rolesPass struct {
 	pg     *apiv1.Postgresql
 	log    logr.Logger
 
+	primary types.NamespacedName
 	members teamMembers
 }
 
@@ -152,6 +153,7 @@ func (p *rolesPass) run(ctx context.Context) (*verdict, error) {
 		v := unknown(apiv1.ConditionRolesSynced, "NoPrimary", "no member is primary")
 		return &v, nil // its pod brings it back
 	}
+	p.primary = client.ObjectKeyFromObject(primary)
 	p.streams.wait(ctx, p.pg)
 	set, logins, err := p.desired(ctx)
 	if err != nil {
@@ -197,7 +199,9 @@ func (p *rolesPass) extra(ctx context.Context) (roles.Extra, roles.Passwords) {
 // connector says how to reach the primary.
 func (p *rolesPass) connector(l logins) roles.Connector {
 	host, port := p.address(p.pg, p.config)
-	return roles.Connector{Host: host, Port: port, User: p.config.SuperUsername, Password: l.superuser, Changing: l.changing}
+	return roles.Connector{
+		Host: host, Port: port, User: p.config.SuperUsername, Password: l.superuser, Changing: l.changing, Dial: p.reach.to(p.primary),
+	}
 }
 
 func (p *rolesPass) sync(ctx context.Context, set roles.Set, logins logins, digest string) (*verdict, error) {

@@ -307,7 +307,8 @@ func (p *rolloutPass) patroni(pod string) (*patroni.Client, error) {
 		return nil, fmt.Errorf("pod %s/%s has no address", p.pg.Namespace, pod)
 	}
 	return patroni.New(patroniURL(found), patroni.Options{
-		HTTPClient: p.http, Timeout: p.config.PatroniAPICheckTimeout, Interval: p.config.PatroniAPICheckInterval,
+		HTTPClient: p.reach.httpClient(p.http, client.ObjectKeyFromObject(found)),
+		Timeout:    p.config.PatroniAPICheckTimeout, Interval: p.config.PatroniAPICheckInterval,
 	})
 }
 

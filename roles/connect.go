@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"time"
 
@@ -30,6 +31,9 @@ type Connector struct {
 
 	// SSLMode as in libpq; empty means require.
 	SSLMode string
+
+	// Dial opens connections; nil for the network as it is.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// Timeouts; zero means 10 s to connect, 30 s for a statement, 5 s for a lock.
 	ConnectTimeout, StatementTimeout, LockTimeout time.Duration
@@ -64,7 +68,7 @@ func (c Connector) Open(database string) (*sql.DB, error) {
 }
 
 func (c Connector) way(database, password string) (driver.Connector, error) {
-	return pq.NewConnectorConfig(pq.Config{
+	connector, err := pq.NewConnectorConfig(pq.Config{
 		Host: c.Host, Port: or(c.Port, 5432), Database: database, User: c.User, Password: password,
 		SSLMode:         pq.SSLMode(or(c.SSLMode, string(pq.SSLModeRequire))),
 		SSLSNI:          true,
@@ -80,6 +84,30 @@ func (c Connector) way(database, password string) (driver.Connector, error) {
 			"default_transaction_read_only": strconv.FormatBool(c.readOnly),
 		},
 	})
+	if err == nil && c.Dial != nil {
+		connector.Dialer(dialer(c.Dial))
+	}
+	return connector, err
+}
+
+// dialer makes a function what the driver asks for.
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
+// DialContext implements pq.DialerContext, which the driver prefers to the rest of pq.Dialer.
+func (d dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	return d(ctx, network, address)
+}
+
+// Dial implements pq.Dialer.
+func (d dialer) Dial(network, address string) (net.Conn, error) {
+	return d(context.Background(), network, address)
+}
+
+// DialTimeout implements pq.Dialer.
+func (d dialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return d(ctx, network, address)
 }
 
 // changing connects with the password of old or, where that is no longer the one, with that of next.

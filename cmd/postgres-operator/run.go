@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/go-logr/logr"
@@ -28,6 +29,7 @@ const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 type runFlags struct {
 	kubeconfig       string
 	outOfCluster     bool
+	portForward      string
 	noDatabaseAccess bool
 	noTeamsAPI       bool
 	kubeQPS          int
@@ -43,6 +45,8 @@ func parseRunFlags(args []string, stderr io.Writer) (runFlags, error) {
 	set := flag.NewFlagSet("run", flag.ContinueOnError)
 	set.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig file, with -outofcluster")
 	set.BoolVar(&f.outOfCluster, "outofcluster", false, "use a kubeconfig instead of the pod's credentials")
+	set.StringVar(&f.portForward, "port-forward", os.Getenv("PORT_FORWARD"), "reach Postgres and Patroni through the API server: "+
+		"never, auto (where the network does not lead to them) or always; auto with -outofcluster, else never; also PORT_FORWARD")
 	set.BoolVar(&f.noDatabaseAccess, "nodatabaseaccess", false, "leave roles and databases alone, whatever enable_database_access says")
 	set.BoolVar(&f.noTeamsAPI, "noteamsapi", false, "ask no teams API, whatever enable_teams_api says")
 	set.IntVar(&f.kubeQPS, "kubeqps", 0, "accepted for compatibility: there is no client-side rate limit")
@@ -67,6 +71,10 @@ func runCommand(ctx context.Context, args []string, _, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	forwarding, err := flags.forwarding()
+	if err != nil {
+		return err
+	}
 	namespace, err := operatorNamespace()
 	if err != nil {
 		return err
@@ -87,6 +95,7 @@ func runCommand(ctx context.Context, args []string, _, stderr io.Writer) error {
 		API:            true,
 		Profiles:       flags.profiles,
 		JSONLog:        jsonLogging(),
+		Forwarding:     forwarding,
 		Log:            log,
 		SetDebug:       func(debug bool) { level.SetLevel(logLevel(debug)) },
 	})
@@ -118,6 +127,20 @@ func (f runFlags) restConfig() (*rest.Config, error) {
 		return nil, fmt.Errorf("read kubeconfig: %w", err)
 	}
 	return c, nil
+}
+
+// forwarding is how pods are reached: inside the cluster the network leads to them.
+func (f runFlags) forwarding() (controller.Forwarding, error) {
+	mode := controller.Forwarding(f.portForward)
+	switch {
+	case mode == "" && f.outOfCluster:
+		return controller.ForwardAuto, nil
+	case mode == "":
+		return controller.ForwardNever, nil
+	case !slices.Contains(controller.ForwardingModes(), mode):
+		return "", fmt.Errorf("port-forward %q is not one of %v", mode, controller.ForwardingModes())
+	}
+	return mode, nil
 }
 
 func operatorNamespace() (string, error) {
