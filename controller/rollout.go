@@ -39,6 +39,9 @@ const (
 	reasonStuck     = "Stuck"
 )
 
+// switchoverTime is what Patroni gets for a switchover before it is asked again.
+const switchoverTime = 20 * time.Second
+
 // rolloutReconciler brings pods to what their StatefulSet says, one step a pass. What the step is,
 // package rollout decides.
 type rolloutReconciler struct {
@@ -49,6 +52,9 @@ type rolloutReconciler struct {
 
 	// patched holds when Patroni was told to change, until it may be expected to have done so.
 	patched sync.Map // types.NamespacedName: time.Time
+
+	// asked holds which leader was told to hand over, and when.
+	asked sync.Map // types.NamespacedName: lead
 
 	// led holds, while poolers wait for it, which pod has led since when.
 	led sync.Map // types.NamespacedName: lead
@@ -279,8 +285,27 @@ func (p *rolloutPass) switchover(ctx context.Context, step rollout.Step) error {
 	if err != nil {
 		return err
 	}
+	p.asked.Store(p.key(), lead{step.UID, p.now()})
 	_, err = c.Switchover(ctx, patroni.SwitchoverRequest{Leader: step.Pod, Candidate: step.Candidate})
-	return tolerateUnknown(err)
+	if err = tolerateUnknown(err); err != nil {
+		p.asked.Delete(p.key())
+	}
+	return err
+}
+
+// switching tells whether the leader was told to hand over a moment ago, or was and nobody leads now. Not
+// to know it, after a restart, costs a second request at worst.
+func (p *rolloutPass) switching(leader string) bool {
+	asked, ok := p.asked.Load(p.key())
+	if !ok {
+		return false
+	}
+	pod := p.pod(leader)
+	if p.now().Sub(asked.(lead).since) > switchoverTime || pod != nil && pod.UID != asked.(lead).pod {
+		p.asked.Delete(p.key())
+		return false
+	}
+	return true
 }
 
 // tolerateUnknown: what came of an operation that was not answered in time shows at the next look.

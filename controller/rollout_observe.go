@@ -40,6 +40,7 @@ func (p *rolloutPass) observeMembers(ctx context.Context, state *rollout.State) 
 	}
 	state.Patroni = p.askPatroni(ctx)
 	leader, _ := state.Leader()
+	state.Switching = p.switching(leader)
 	state.Poolers = p.poolerFacts(ctx, leader)
 }
 

@@ -155,7 +155,7 @@ func (p *rolloutPass) serving(ctx context.Context, leader string) bool {
 	return p.now().Sub(last.(lead).since) >= settling
 }
 
-// lead is a pod that has led since a time.
+// lead is a pod and when it began to lead, or to hand over.
 type lead struct {
 	pod   types.UID
 	since time.Time

@@ -19,7 +19,7 @@ func Plan(s State) Step {
 	for _, verdict := range all {
 		p.verdicts[verdict.Pod] = verdict
 	}
-	step := s.Poolers.inStep(p.next())
+	step := s.inStep(p.next())
 	step.Verdicts = all
 	return step
 }

@@ -32,23 +32,24 @@ type Poolers struct {
 }
 
 // inStep puts the pause of poolers around a switchover, and nothing else: whatever comes next, they are
-// resumed before it.
-func (p Poolers) inStep(step Step) Step {
+// resumed before it. A switchover that Patroni is carrying out is not asked for again: another candidate
+// would take the place of the first one, halfway.
+func (s State) inStep(step Step) Step {
+	held := s.Poolers.Phase != Flowing
 	switch {
-	case p.Phase == Flowing:
-		if step.Kind == Switchover && p.Pausable {
+	case held && s.Poolers.Overdue:
+		return Step{Kind: ResumePoolers, Reason: "clients cannot wait any longer"}
+	case s.Switching && (held || step.Kind == Switchover):
+		return Step{Kind: Wait, Pod: step.Pod, UID: step.UID, Reason: step.Reason, Waiting: "Patroni carries out the switchover"}
+	case step.Kind == Switchover:
+		if s.Poolers.Phase == Pausing || !held && s.Poolers.Pausable {
 			step.Kind = PausePoolers
 		}
 		return step
-	case p.Overdue:
-		return Step{Kind: ResumePoolers, Reason: "clients cannot wait any longer", Verdicts: step.Verdicts}
-	case step.Kind == Switchover && p.Phase == Pausing:
-		step.Kind = PausePoolers
+	case !held:
 		return step
-	case step.Kind == Switchover:
-		return step
-	case p.Serving:
-		return Step{Kind: ResumePoolers, Reason: "the primary takes writes", Verdicts: step.Verdicts}
+	case s.Poolers.Serving:
+		return Step{Kind: ResumePoolers, Reason: "the primary takes writes"}
 	}
-	return Step{Kind: Wait, Reason: "the connection poolers are paused", Waiting: "the primary takes writes", Verdicts: step.Verdicts}
+	return Step{Kind: Wait, Reason: "the connection poolers are paused", Waiting: "the primary takes writes"}
 }

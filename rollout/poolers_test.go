@@ -21,6 +21,7 @@ func TestPoolersPauseAroundASwitchover(t *testing.T) {
 		state(1, "running")(s)
 	}
 	leaderless := role(0, "replica")
+	asked := func(s *State) { s.Switching = true }
 	const resume = "ResumePoolers: the primary takes writes"
 	const late = "ResumePoolers: clients cannot wait any longer"
 	for _, c := range []struct {
@@ -46,6 +47,12 @@ func TestPoolersPauseAroundASwitchover(t *testing.T) {
 		{"no leader for too long", []change{outdated(0), overdue, leaderless}, late},
 		{"the switchover does not come to an end", []change{outdated(0), overdue}, late},
 		{"scaling in", []change{switched, func(s *State) { s.ScaleIn = 1 }, pausable}, "PausePoolers c-1 to c-0: scaling in to 1 members"},
+		{"Patroni was asked", []change{outdated(0), paused, asked}, "Wait c-0" + image + " (waits: Patroni carries out the switchover)"},
+		{"Patroni was asked, without poolers", []change{outdated(0), asked}, "Wait c-0" + image + " (waits: Patroni carries out the switchover)"},
+		{"Patroni was asked, the candidate lags now", []change{outdated(0), paused, asked, lag(1, 1<<40)},
+			"Wait c-0" + image + " (waits: Patroni carries out the switchover)"},
+		{"Patroni was asked, for too long", []change{outdated(0), overdue, asked}, late},
+		{"Patroni was asked, by an operator that does something else now", []change{outdated(0, 1), asked}, "Recreate c-1" + image},
 		{"poolers are of another mode now", []change{poolers(Poolers{Serving: true, Phase: Paused})}, resume},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -45,6 +45,9 @@ type State struct {
 
 	Patroni Patroni
 
+	// Switching tells that Patroni has been asked for a switchover a moment ago, and nobody else leads yet.
+	Switching bool
+
 	Poolers Poolers
 
 	// LazyImages leaves pods alone that differ by images only (enable_lazy_spilo_upgrade).
