@@ -53,6 +53,10 @@ var laws = map[string]law{
 		"crypto/rand":                    pure,
 		"math/rand":                      pure,
 	}},
+	"registry": {may: []string{"overlay"}, never: map[string]string{
+		"k8s.io/":        "it is about registries, whoever asks",
+		"cuelang.org/go": "what the files mean is for render to know",
+	}},
 	"trial": {may: []string{"overlay", "render"}, never: map[string]string{
 		"k8s.io/client-go":               noClients,
 		"sigs.k8s.io/controller-runtime": noClients,
@@ -103,7 +107,7 @@ var laws = map[string]law{
 		"crypto/rand":                    pure,
 		"math/rand":                      pure,
 	}},
-	"controller": {may: []string{"api/v1", "apply", "config", "hold", "names", "overlay", "patroni", "pgbouncer", "render", "roles", "rollout", "rotation", "schema", "teams", "templates", "trial", "upgrade", "volumes", "waves", "web", "window"},
+	"controller": {may: []string{"api/v1", "apply", "config", "hold", "names", "overlay", "patroni", "pgbouncer", "registry", "render", "roles", "rollout", "rotation", "schema", "teams", "templates", "trial", "upgrade", "volumes", "waves", "web", "window"},
 		never: map[string]string{"database/sql": noSQL, "github.com/lib/pq": noSQL}},
 }
 

@@ -26,6 +26,7 @@ import (
 	apiv1 "postgres-operator/api/v1"
 	"postgres-operator/config"
 	"postgres-operator/overlay"
+	"postgres-operator/registry"
 	"postgres-operator/render"
 	"postgres-operator/trial"
 )
@@ -63,7 +64,7 @@ type inForce struct {
 }
 
 func newOverlays(s shared, namespace string, changed chan<- event.GenericEvent) *overlays {
-	return &overlays{shared: s, namespace: namespace, changed: changed, fetch: fetchArtifact, decided: make(chan struct{})}
+	return &overlays{shared: s, namespace: namespace, changed: changed, fetch: registry.Fetch, decided: make(chan struct{})}
 }
 
 // renderer returns what is in force. At the start it waits until that is known.
@@ -149,7 +150,7 @@ func (o *overlays) Reconcile(ctx context.Context, _ reconcile.Request) (reconcil
 func (o *overlays) decide(ctx context.Context, c config.Config) (*trial.Failure, error) {
 	set, err := o.gather(ctx, c)
 	if err != nil {
-		return &trial.Failure{Text: err.Error(), Overlay: overlayIn(err)}, nil
+		return &trial.Failure{Text: ephemeralPort.ReplaceAllString(err.Error(), "->"), Overlay: overlayIn(err)}, nil
 	}
 	o.mu.RLock()
 	before := o.force
@@ -233,7 +234,7 @@ func (o *overlays) artifact(ctx context.Context, reference string) (overlay.Set,
 	defer o.mu.RUnlock()
 	var known overlay.Set
 	for _, own := range o.force.set {
-		if own.Source == artifactSource(reference) {
+		if own.Source == registry.Source(reference) {
 			known = append(known, own)
 		}
 	}
