@@ -32,11 +32,16 @@ const (
 // little more. Then they know whether Postgres has to be restarted for it, which no event tells. Until
 // then the condition says that the change is on its way.
 func takeOver(live map[string]any) time.Duration {
+	return loopWait(live) + 2*time.Second
+}
+
+// loopWait is the pause between two looks of each member at the others.
+func loopWait(live map[string]any) time.Duration {
 	loop, err := strconv.Atoi(fmt.Sprint(live["loop_wait"]))
 	if err != nil {
 		loop = 10 // Patroni's default
 	}
-	return time.Duration(loop+2) * time.Second
+	return time.Duration(loop) * time.Second
 }
 
 // configured is what of Patroni's dynamic configuration comes from the manifest: what has to be

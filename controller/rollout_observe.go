@@ -180,7 +180,7 @@ func (p *rolloutPass) askPatroni(ctx context.Context) rollout.Patroni {
 
 // patroniFacts are what counts of Patroni's answers: its view of the members, and its dynamic configuration.
 func patroniFacts(cluster patroni.Cluster, dynamic map[string]any) rollout.Patroni {
-	facts := rollout.Patroni{Paused: cluster.Paused}
+	facts := rollout.Patroni{Paused: cluster.Paused, Loop: loopWait(dynamic)}
 	switch fmt.Sprint(dynamic["synchronous_mode"]) {
 	case "true", "on", "quorum":
 		facts.Synchronous = true

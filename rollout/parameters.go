@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"maps"
@@ -100,18 +101,21 @@ func (c ParameterChange) lowers() bool {
 // written after a restart: what Patroni reports of it must not restart a database in a circle.
 func (s State) tried(pod Pod, reason string) bool {
 	digest, when := lastRestart(pod)
-	return digest == s.digest(pod, reason) && s.Now.Before(when.Add(max(s.Limits.Retry, settles)))
+	return digest == s.digest(pod, reason) && s.Now.Before(when.Add(max(s.Limits.Retry, s.settles())))
 }
 
+// reconnects is how long a standby may take to come back to a primary that was restarted, and to learn
+// its parameters from it: wal_retrieve_retry_interval.
+const reconnects = 5 * time.Second
+
 // settles is how long after a restart Patroni may still report what was before it: members tell their
-// state to the others once in a loop. It is also the time in which standbys come back to a primary that was
-// restarted, and learn its parameters from it.
-const settles = 15 * time.Second
+// state to the others once in a loop.
+func (s State) settles() time.Duration { return cmp.Or(s.Patroni.Loop, 10*time.Second) + reconnects }
 
 // restarting tells whether what Patroni says of a member may be from before its restart.
 func (s State) restarting(pod Pod) bool {
 	_, when := lastRestart(pod)
-	return !when.IsZero() && s.Now.Before(when.Add(settles))
+	return !when.IsZero() && s.Now.Before(when.Add(s.settles()))
 }
 
 // lastRestart reads the annotation of a restart in place.

@@ -80,6 +80,6 @@ func TestRestartLeavesAMark(t *testing.T) {
 	s.Pods[1].Annotations = map[string]string{"a": "1", names.PostgresRestarted: *step.Annotations[names.PostgresRestarted]}
 	require.Equal(t, "Wait c-1: Patroni reports a pending restart (waits: Postgres in pod c-1 restarts)", Plan(s).String())
 	s.Patroni.Members[1].PendingRestart = false
-	s.Now = now.Add(settles)
+	s.Now = now.Add(s.settles())
 	require.Equal(t, None, Plan(s).Kind, "the mark itself is no difference")
 }

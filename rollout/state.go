@@ -91,6 +91,9 @@ type Patroni struct {
 
 	// MaximumLag in bytes of a replica that counts as healthy, maximum_lag_on_failover; 0 means Patroni's default, 1 MiB.
 	MaximumLag int64
+
+	// Loop is the pause between two looks of a member, loop_wait; 0 means Patroni's default, 10 seconds.
+	Loop time.Duration
 }
 
 // Member is an entry of Patroni's GET /cluster.
