@@ -61,7 +61,7 @@ func (c cluster) testDrain(t *testing.T, apply func(*testing.T, ...edit)) {
 	node := primary.Spec.NodeName
 	t.Cleanup(func() { c.kubectl(t, "uncordon", node) })
 	c.kubectl(t, "cordon", node)
-	c.awaitRolledOut(t, "Waiting", "node "+node+" is cordoned", "the maintenance window that begins at "+start.Format("2006-01-02 15:04")+" UTC")
+	c.awaitRollout(t, "Waiting", "node "+node+" is cordoned", "the maintenance window that begins at "+start.Format("2006-01-02 15:04")+" UTC")
 	require.Equal(t, primary.UID, c.leader(t).UID, "the primary stays until the window")
 
 	apply(t, connections("90"))
@@ -84,7 +84,7 @@ func (c cluster) testBadImage(t *testing.T, apply func(*testing.T, ...edit)) {
 	c.configure(t, map[string]string{"pod_label_wait_timeout": "5s", "repair_period": "5s"})
 	primary := c.leader(t)
 	apply(t, connections("90"), with("example.invalid/none:1", "spec", "dockerImage"))
-	c.awaitRolledOut(t, "Stuck", "→ example.invalid/none:1", "pod "+c.name+"-")
+	c.awaitRollout(t, "Stuck", "→ example.invalid/none:1", "pod "+c.name+"-")
 	c.awaitWarning(t, c.key(c.name), "the rollout is stuck", "does not run")
 	require.Equal(t, primary.UID, c.leader(t).UID, "the primary is spared")
 	require.Equal(t, "1", c.mustQuery(t, c.primary(), "SELECT 1"))
@@ -109,7 +109,7 @@ func (c cluster) awaitParameter(t *testing.T, name, value string) {
 }
 
 // awaitRolledOut waits for condition RolledOut to be false for a reason, with a message that has every part.
-func (c cluster) awaitRolledOut(t *testing.T, reason string, parts ...string) {
+func (c cluster) awaitRollout(t *testing.T, reason string, parts ...string) {
 	t.Helper()
 	eventually(t, boot, fmt.Sprintf("the rollout is %s: %q", reason, parts), func(ctx context.Context) error {
 		_, condition, err := c.conditionOf(ctx, apiv1.ConditionRolledOut)
