@@ -84,20 +84,28 @@ func takes(node corev1.Node, pod Pod) bool {
 // stranded says why a pod on a node that goes would not come up elsewhere, empty when it would, or when
 // its node stays. Deleting it would take a member down for nothing.
 func (s State) stranded(pod Pod) string {
-	why := s.leaving(pod)
+	if why := s.leaving(pod); why != "" && takes(s.Nodes[pod.Spec.NodeName], s.successor()) {
+		return fmt.Sprintf("%s, but pod %s would come back to it", why, pod.Name)
+	}
+	return s.homeless(pod)
+}
+
+// homeless says why a pod on a node that goes would not come up at all.
+func (s State) homeless(pod Pod) string {
+	why, next := s.leaving(pod), s.successor()
 	if why == "" {
 		return ""
 	}
-	if takes(s.Nodes[pod.Spec.NodeName], pod) {
-		return fmt.Sprintf("%s, but pod %s would come back to it", why, pod.Name)
-	}
 	for _, node := range s.Nodes {
-		if takes(node, pod) && s.unwilling(node, pod) == "" {
+		if takes(node, next) && (node.Name == pod.Spec.NodeName || s.unwilling(node, next) == "") {
 			return ""
 		}
 	}
 	return fmt.Sprintf("%s, and no other node takes pod %s", why, pod.Name)
 }
+
+// successor is what the StatefulSet makes of a pod that is deleted, as far as it matters to nodes.
+func (s State) successor() Pod { return Pod{Pod: corev1.Pod{Spec: s.Template.Spec}} }
 
 // move gets the leadership off a node that goes. It needs one healthy member on a node that stays,
 // whatever is the matter with the others: what the node takes with it would be worse. A member that

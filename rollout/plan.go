@@ -37,11 +37,22 @@ func (p *planner) pods() []Pod {
 	return p.sorted
 }
 
-// next is the decision, from the most to the least urgent.
+// next is the decision, from the most to the least urgent. A move that has to wait holds up no rollout,
+// which may be what helps it.
 func (p *planner) next() Step {
-	if step, ok := p.move(); ok {
-		return step
+	move, due := p.move()
+	if due && move.Kind != Wait {
+		return move
 	}
+	step := p.rollOut()
+	if due && (step.Kind == None || step.Kind == Wait) {
+		return move
+	}
+	return step
+}
+
+// rollOut brings pods to what the StatefulSet says.
+func (p *planner) rollOut() Step {
 	if !p.Observed {
 		return Step{
 			Kind: Wait, Waiting: "the StatefulSet controller has not seen the newest StatefulSet", Stuck: p.over(p.progress(), p.Limits.Object),
@@ -233,7 +244,7 @@ func (p *planner) restart(pod Pod) Step {
 
 // recreate deletes a pod that comes back.
 func (p *planner) recreate(pod Pod) Step {
-	if waiting := firstOf(p.othersDown(pod), p.unprotected(pod), p.stranded(pod)); waiting != "" {
+	if waiting := firstOf(p.othersDown(pod), p.unprotected(pod), p.homeless(pod)); waiting != "" {
 		return p.waitForMember(waiting)
 	}
 	return p.do(Recreate, pod)
