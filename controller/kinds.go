@@ -27,6 +27,7 @@ var (
 	volumeClaimKind    = schema.GroupVersionKind{Version: "v1", Kind: "PersistentVolumeClaim"}
 	budgetKind         = schema.GroupVersionKind{Group: "policy", Version: "v1", Kind: "PodDisruptionBudget"}
 	serviceAccountKind = schema.GroupVersionKind{Version: "v1", Kind: "ServiceAccount"}
+	nodeKind           = schema.GroupVersionKind{Version: "v1", Kind: "Node"}
 	streamKind         = schema.GroupVersionKind{Group: "zalando.org", Version: "v1", Kind: "FabricEventStream"}
 	definitionKind     = schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"}
 	roleBindingKind    = schema.GroupVersionKind{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "RoleBinding"}

@@ -23,9 +23,12 @@ const podsByNode = "spec.nodeName"
 // nodes watches what of the cluster's nodes tells whether they keep their pods. It has a cache of its
 // own, and nothing waits for it: an operator that may not see nodes does all else.
 type nodes struct {
+	reader  client.Reader
+	known   func() bool // whether the reader has seen them all
+	changed chan event.GenericEvent
+
 	cache    cache.Cache
 	informer cache.Informer
-	changed  chan event.GenericEvent
 }
 
 func newNodes(mgr manager.Manager) (*nodes, error) {
@@ -35,7 +38,7 @@ func newNodes(mgr manager.Manager) (*nodes, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch nodes: %w", err)
 	}
-	return &nodes{cache: c, changed: make(chan event.GenericEvent)}, nil
+	return &nodes{cache: c, reader: c, changed: make(chan event.GenericEvent)}, nil
 }
 
 // setup adds the watch to a manager. It runs where the reconcilers do.
@@ -54,6 +57,7 @@ func (n *nodes) setup(mgr manager.Manager) error {
 	if err != nil {
 		return fmt.Errorf("watch nodes: %w", err)
 	}
+	n.known = n.informer.HasSynced
 	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
 		if _, err := n.informer.AddEventHandler(n.announce(ctx)); err != nil {
 			return fmt.Errorf("watch nodes: %w", err)
@@ -105,12 +109,12 @@ func (n *nodes) clusters(pods client.Reader, nameLabel string) handler.EventHand
 // of returns the nodes that pods run on, as far as they are known.
 func (n *nodes) of(ctx context.Context, pods []corev1.Pod) (map[string]corev1.Node, error) {
 	found := map[string]corev1.Node{}
-	if n == nil || !n.informer.HasSynced() {
+	if !n.known() {
 		return found, nil
 	}
 	for _, pod := range pods {
 		var node corev1.Node
-		err := n.cache.Get(ctx, client.ObjectKey{Name: pod.Spec.NodeName}, &node)
+		err := n.reader.Get(ctx, client.ObjectKey{Name: pod.Spec.NodeName}, &node)
 		if client.IgnoreNotFound(err) != nil {
 			return nil, fmt.Errorf("read node %s: %w", pod.Spec.NodeName, err)
 		}
@@ -124,7 +128,7 @@ func (n *nodes) of(ctx context.Context, pods []corev1.Pod) (map[string]corev1.No
 // all returns every node. It is asked for only when a pod has to find another one.
 func (n *nodes) all(ctx context.Context) (map[string]corev1.Node, error) {
 	var list corev1.NodeList
-	if err := n.cache.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+	if err := n.reader.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list nodes: %w", err)
 	}
 	found := map[string]corev1.Node{}

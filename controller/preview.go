@@ -89,6 +89,7 @@ func NewPreviewer(o PreviewOptions) (*Previewer, error) {
 	if err != nil {
 		return nil, err
 	}
+	rollouts.nodes = &nodes{reader: o.Objects, known: func() bool { return o.Objects.installed(nodeKind) }}
 	return &Previewer{options: o, clusters: clusters, rollout: rollouts, roles: newRoles(s)}, nil
 }
 

@@ -83,7 +83,7 @@ func orEverywhere(namespaces []string) []string {
 type snapshotList struct {
 	kind     schema.GroupVersionKind
 	options  []client.ListOption
-	optional bool // the kind need not be installed
+	optional bool // the kind need not be installed, or be for us to see
 }
 
 func snapshotLists(c config.Config) []snapshotList {
@@ -95,6 +95,7 @@ func snapshotLists(c config.Config) []snapshotList {
 		{kind: serviceAccountKind, options: []client.ListOption{client.MatchingFields{"metadata.name": c.PodServiceAccountName}}},
 		{kind: roleBindingKind, options: []client.ListOption{client.MatchingFields{"metadata.name": roleBindingName(c)}}},
 		{kind: streamKind, options: []client.ListOption{ofClusters}, optional: true},
+		{kind: nodeKind, optional: true},
 	}
 	if c.EnablePostgresTeamCRD {
 		lists = append(lists, snapshotList{kind: postgresTeamKind, optional: true})
@@ -111,7 +112,7 @@ func (l snapshotList) read(ctx context.Context, reader client.Reader, namespace 
 		page := newList(l.kind)
 		options := append([]client.ListOption{client.InNamespace(namespace), client.Limit(pageSize), client.Continue(next)}, l.options...)
 		err := reader.List(ctx, page, options...)
-		if l.optional && (meta.IsNoMatchError(err) || apierrors.IsNotFound(err)) {
+		if l.optional && (meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || apierrors.IsForbidden(err)) {
 			return nil, false, nil
 		}
 		if err != nil {
