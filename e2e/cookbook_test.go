@@ -25,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"postgres-operator/config"
+	"postgres-operator/names"
 	"postgres-operator/overlay"
 	"postgres-operator/render"
 	"postgres-operator/roles"
@@ -170,6 +171,7 @@ func (c cluster) holds(ctx context.Context, set overlay.Set) error {
 		if o.GetKind() == "Secret" {
 			delete(o.Object, "data")
 		}
+		unstructured.RemoveNestedField(o.Object, "metadata", "annotations", names.UserListDigest) // of real passwords
 		if o.GetKind() == "ServiceAccount" || o.GetKind() == "RoleBinding" {
 			continue // made when missing, never changed
 		}
