@@ -84,9 +84,18 @@ func mergeFields(p Path, t Type, out, patch map[string]any) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		out[key] = merged
+		if _, there := out[key]; there || !emptied(merged, v) {
+			out[key] = merged
+		}
 	}
 	return out, nil
+}
+
+// emptied tells whether a patch that only removes has met nothing to remove from: that makes no empty map.
+func emptied(merged, patch any) bool {
+	result, ok := merged.(map[string]any)
+	asked, _ := patch.(map[string]any)
+	return ok && len(result) == 0 && len(asked) > 0
 }
 
 func mergeItems(p Path, t Type, out, patch []any) (any, error) {

@@ -31,6 +31,8 @@ func TestMerge(t *testing.T) {
 		{"null removes a label", "metadata: {labels: {team: null, a/b: c}}",
 			`{'metadata.labels["a/b"]': [null, c], metadata.labels.team: [acid, null]}`},
 		{"null of what is not there", "spec: {minReadySeconds: null}", "{}"},
+		{"null below what is not there", "spec: {template: {spec: {securityContext: {seLinuxOptions: {level: null}}}}}", "{}"},
+		{"an empty map", "spec: {template: {spec: {securityContext: {}}}}", "{spec.template.spec.securityContext: [null, {}]}"},
 		{"container by name", "spec: {template: {spec: {containers: [{name: postgres, image: spilo:2}]}}}",
 			`{'spec.template.spec.containers[postgres].image': [spilo:1, spilo:2]}`},
 		{"env appended", "spec: {template: {spec: {containers: [{name: postgres, env: [{name: A, value: b}]}]}}}",
