@@ -249,10 +249,11 @@ func (p *rolloutPass) resumePoolers(ctx context.Context) error {
 			return err
 		})
 	}
-	if err != nil && p.now().Sub(p.pooler.since) < deadMan {
-		return err
-	}
-	if err != nil { // PgBouncer has resumed by itself
+	switch {
+	case err != nil && p.now().Sub(p.pooler.since) < deadMan:
+		p.log.V(1).Info("the connection pooler is not resumed yet", "error", err.Error())
+		return nil // the note stays, so that the next pass tries again
+	case err != nil: // PgBouncer has resumed by itself
 		p.log.Error(err, "the connection pooler was not resumed in time")
 	}
 	p.led.Delete(p.key())
@@ -269,7 +270,7 @@ func (p *rolloutPass) relievePoolers(ctx context.Context) (time.Duration, error)
 	if left := pauseLimit - p.now().Sub(p.pooler.since); left > 0 {
 		return left, nil
 	}
-	return 0, p.resumePoolers(ctx)
+	return time.Second, p.resumePoolers(ctx) // and look whether it was
 }
 
 func (p *rolloutPass) notePause(ctx context.Context, text string) error {
