@@ -80,6 +80,7 @@ var laws = map[string]law{
 		"github.com/aws":                 pure,
 		"database/sql":                   pure,
 	}},
+	"ebs": {may: []string{"volumes"}, never: map[string]string{"k8s.io/": "it knows EC2, not Kubernetes", "sigs.k8s.io/controller-runtime": "it knows EC2, not Kubernetes"}},
 	"upgrade": {may: []string{"patroni"}, never: map[string]string{
 		"k8s.io/":                        "it decides; what it knows of Kubernetes is told to it",
 		"sigs.k8s.io/controller-runtime": pure,
@@ -107,7 +108,7 @@ var laws = map[string]law{
 		"crypto/rand":                    pure,
 		"math/rand":                      pure,
 	}},
-	"controller": {may: []string{"api/v1", "apply", "config", "hold", "names", "overlay", "patroni", "pgbouncer", "registry", "render", "roles", "rollout", "rotation", "schema", "teams", "templates", "trial", "upgrade", "volumes", "waves", "web", "window"},
+	"controller": {may: []string{"api/v1", "apply", "config", "ebs", "hold", "names", "overlay", "patroni", "pgbouncer", "registry", "render", "roles", "rollout", "rotation", "schema", "teams", "templates", "trial", "upgrade", "volumes", "waves", "web", "window"},
 		never: map[string]string{"database/sql": noSQL, "github.com/lib/pq": noSQL}},
 }
 

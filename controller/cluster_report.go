@@ -103,6 +103,9 @@ func (p *clusterPass) degraded(verdicts []verdict, poolers poolerState) verdict 
 	if c := meta.FindStatusCondition(p.pg.Status.Conditions, apiv1.ConditionConfigured); c != nil && c.Reason == reasonRefused {
 		why = append(why, c.Type+": "+c.Message)
 	}
+	if text, bad := volumesNeedPerson(p.pg); bad {
+		why = append(why, text)
+	}
 	if c := meta.FindStatusCondition(p.pg.Status.Conditions, apiv1.ConditionUpgraded); c != nil && upgradeFailed(*c) {
 		why = append(why, c.Type+": "+c.Message)
 	}

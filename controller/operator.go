@@ -234,7 +234,7 @@ func setup(mgr manager.Manager, o Options, settings *settings, rebuild context.C
 	}
 	clusters.overlays = newOverlays(shared, o.Source.OperatorNamespace, changes.in)
 	clusters.overlays.views, clusters.overlays.runner = clusters.views, o.Trials
-	for _, r := range []reconciler{clusters.overlays, clusters, rollouts, newRoles(shared), newUpgrader(shared)} {
+	for _, r := range []reconciler{clusters.overlays, clusters, rollouts, newRoles(shared), newResizer(shared), newUpgrader(shared)} {
 		if err := r.setup(mgr, changes.subscribe()); err != nil {
 			return fmt.Errorf("set up reconciler: %w", err)
 		}

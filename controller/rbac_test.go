@@ -82,6 +82,9 @@ func needed(t *testing.T) map[string]string {
 	add("acid.zalan.do", "postgresqls/status", "patch", "status")
 	add("acid.zalan.do", "postgresqls/finalizers", "update", "owner references that block, where the API server checks that")
 	add("acid.zalan.do", "operatorconfigurations", "get list watch", "configuration at start, and its changes")
+	add("storage.k8s.io", "storageclasses", "get", "whether a claim can grow")
+	add("", "persistentvolumes", "get patch", "EBS volumes, and their capacity in mode ebs")
+	add("", "persistentvolumeclaims", "patch", "volumes that grow, and their annotations")
 	add("", "secrets", "get", "asked before a password is made")
 	add("", "nodes", "list watch", "whether a node is about to go")
 	add("", "configmaps", "get", "configuration at start")
@@ -107,8 +110,6 @@ func spare(right string) string {
 		return "may no more than patch, which the same rule has; clients use either"
 	case resource == "events" && group == "":
 		return "leader election and older clients write events of the core group"
-	case resource == "persistentvolumeclaims" && verb == "patch":
-		return "volumes that grow"
 	case resource == "configmaps" && (verb == "create" || verb == "patch"):
 		return "Patroni's objects inherit annotations of their manifest"
 	case resource == "namespaces" || resource == "postgresteams":

@@ -15,6 +15,7 @@ const (
 	inOperator  = "operator"           // how the process itself works
 	inDeletion  = "deletion"           // whether and how a cluster's objects go
 	inRollout   = "rolling changes"    // when and how pods are replaced
+	inVolumes   = "growing volumes"    // what becomes of volumes that exist
 	inSQL       = "roles"              // how the databases are reached
 	inRotation  = "password rotation"  // when logins of Secrets change
 	inTeams     = "roles of teams"     // who is in a team, and what its members are made to
@@ -71,8 +72,8 @@ func optionsElsewhere() map[string]string {
 		"maintenance_windows":                   inRollout,
 		"major_version_upgrade_team_allow_list": inRollout,
 		"master_pod_move_timeout":               inRollout,
-		"storage_resize_mode":                   inNothing,
-		"aws_region":                            inNothing,
+		"storage_resize_mode":                   inVolumes,
+		"aws_region":                            inVolumes,
 		"resource_check_interval":               inRollout,
 		"resource_check_timeout":                inRollout,
 		"pod_label_wait_timeout":                inRollout,
@@ -89,9 +90,9 @@ func optionsElsewhere() map[string]string {
 // fieldsElsewhere are such fields of the manifest.
 func fieldsElsewhere() map[string]string {
 	return map[string]string{
-		"spec.volume.iops":                    inNothing,
-		"spec.volume.throughput":              inNothing,
-		"spec.volume.type":                    inNothing,
+		"spec.volume.iops":                    inVolumes,
+		"spec.volume.throughput":              inVolumes,
+		"spec.volume.type":                    inVolumes,
 		"spec.usersIgnoringSecretRotation":    inRotation,
 		"spec.usersWithSecretRotation":        inRotation,
 		"spec.usersWithInPlaceSecretRotation": inRotation,
