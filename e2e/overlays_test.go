@@ -44,6 +44,7 @@ func TestOverlays(t *testing.T) {
 	k := connect(t)
 	c := k.cluster(k.namespace(t, "overlays"), "acid-overlaid")
 	k.grantNetworkPolicies(t)
+	k.configure(t, map[string]string{"overlay_trial_timeout": "15s"})
 	c.apply(t, instances(1))
 	c.awaitRunning(t, 1)
 	operator, pods := k.operatorPod(t), c.uids(t)
