@@ -72,7 +72,8 @@ func (c cluster) drive(t *testing.T, name string, as login, limit time.Duration)
 	_, password, err := c.credentials(context.Background(), as.user)
 	require.NoError(t, err)
 	tr := &traffic{
-		cluster: c, name: name, as: as, limit: limit,
+		// Rows of an earlier run of the same application stay.
+		cluster: c, name: fmt.Sprintf("%s-%d", name, time.Now().UnixNano()), as: as, limit: limit,
 		dsn:     strings.Replace(connectionString(*service, as, password), "connect_timeout=5", fmt.Sprintf("connect_timeout=%d", int(limit.Seconds())), 1),
 		stopped: make(chan struct{}), acked: map[int64]bool{}, errors: map[string]int{}, began: time.Now(),
 	}
