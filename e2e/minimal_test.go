@@ -34,6 +34,7 @@ func TestMinimalCluster(t *testing.T) {
 		{"scales", c.testScale},
 		{"owned objects come back", c.testOwnedObjects},
 		{"secrets act at once", c.testSecrets},
+		{"rotates passwords", c.testRotation},
 		{"is served by the REST API", c.testAPI},
 		{"costs nothing when idle", c.testIdle},
 		{"fails over", c.testFailover},

@@ -73,6 +73,10 @@ func (d *desired) formerMembers(all []string) (suffix string, former []string) {
 		d.refuse("role_deletion_suffix", "", "is empty, so roles of members who left cannot be told from others; they stay as they are")
 		return "", nil
 	}
+	if err := checkText(d.config.RoleDeletionSuffix); err != nil {
+		d.refuse("role_deletion_suffix", "", "%s", err)
+		return "", nil
+	}
 	for _, name := range all {
 		if _, wanted := d.roles[name]; !wanted && !d.reserved(name) && checkRoleName(name) == nil {
 			former = append(former, name)

@@ -162,13 +162,13 @@ func TestInStep(t *testing.T) {
 
 func listAs(t *testing.T, server *testServer, user, password, database, query string) []string {
 	t.Helper()
-	as := &testServer{Connector: server.Connector}
-	as.User, as.Password = user, password
+	as := &testServer{byHand: server.Connector}
+	as.byHand.User, as.byHand.Password = user, password
 	return as.list(t, database, query)
 }
 
 func tryAs(server *testServer, user, password string, statements ...string) error {
-	as := &testServer{Connector: server.Connector}
-	as.User, as.Password = user, password
+	as := &testServer{byHand: server.Connector}
+	as.byHand.User, as.byHand.Password = user, password
 	return as.try(maintenance, statements...)
 }

@@ -9,55 +9,53 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	apiv1 "postgres-operator/api/v1"
 	"postgres-operator/config"
 )
 
-// payloads try to leave the place where a name or a value stands.
+// payloads try to leave the place where a name or a value stands: every way out, with everything that
+// could be done outside.
 func payloads() []string {
-	all := []string{
+	var all []string
+	for _, way := range []string{`x"`, `x'`, `x\"`, `x\'`, `"`, `'`, `x')`, `x")`, `x$$`, `U&"\0022`, `日本"`, `E'\''`} {
+		for _, act := range []string{"; DROP ROLE canary; --", " WITH SUPERUSER; --", ", canary; --", "; ALTER ROLE app SUPERUSER; /*", " IN ROLE postgres; --"} {
+			all = append(all, way+act)
+		}
+	}
+	all = append(all, oddNames()...)
+	return append(all, "x\x00y", "pg_x", "public", "none", "", strings.Repeat("x", 64))
+}
+
+// oddNames are hard to quote, and possible.
+func oddNames() []string {
+	return []string{
 		`x"; DROP ROLE canary; --`, `x'; DROP ROLE canary; --`, `x\"; DROP ROLE canary; --`, `x\'; DROP ROLE canary; --`,
 		`"`, `""`, `'`, `''`, `\`, `\\`, `;`, `--`, `/*`, `*/`, `$$`, `$x$`, `%s`, `{}`, `x" WITH SUPERUSER; --`,
 		`x" SUPERUSER PASSWORD 'y`, `postgres" --`, `E'\''; DROP ROLE canary; --'`, "x\ny", "x\ty", "x\r", " x ", `U&"\0441"`,
 		`x') ; DROP ROLE canary; --`, `x", canary; --`, `x" IN ROLE postgres --`, `x"; ALTER ROLE x SUPERUSER; --`, `日本"; DROP ROLE canary; --`,
+		strings.Repeat(`"`, 63), strings.Repeat("ü", 31) + "x", strings.Repeat("x", 63),
 	}
-	return append(all, strings.Repeat(`"`, 63), strings.Repeat("ü", 31)+"x", strings.Repeat("x", 63))
 }
 
-// Whatever stands in a field of the manifest or of a team: it changes its own object or is refused.
+// Whatever stands in a field of the manifest, of the configuration or of a team: it changes its own object or
+// is refused.
 func TestInjectionThroughFields(t *testing.T) {
+	all := payloads()
+	require.GreaterOrEqual(t, len(all), 100)
 	onEachServer(t, func(t *testing.T, server *testServer) {
 		server.exec(t, maintenance, "CREATE ROLE canary")
 		known := map[string]bool{"canary": true, "admin": true, "cron_admin": true, "zalandos": true} // of all rounds
-		for i, payload := range append(payloads(), "x\x00y", "pg_x", "", strings.Repeat("x", 64)) {
-			text := fmt.Sprintf("%q", payload) // is YAML, too
-			manifest := fmt.Sprintf(`
-metadata: {name: acid-injection}
-spec:
-  users: {%[1]s: [], app: [%[1]s], ok: []}
-  databases: {%[1]s: ok, db: %[1]s, good: ok}
-  connectionPooler: {user: %[1]s, schema: %[1]s}
-  postgresql: {parameters: {password_encryption: %[1]s}}
-  streams: [{applicationId: %[1]s, database: %[1]s, tables: {}}]
-  preparedDatabases:
-    %[1]s: {}
-    prep: {secretNamespace: %[1]s, extensions: {%[1]s: data, hstore: %[1]s}, schemas: {%[1]s: {}, data: {}}}
-`, text)
-			c := configure(t, func(c *config.Config) {
-				c.AdditionalOwnerRoles, c.TeamAdminRole, c.PamRoleName = []string{payload}, payload, payload
-				c.TeamAPIRoleConfiguration = map[string]string{payload: payload, "log_statement": payload, "search_path": payload, "my.x": payload}
-			})
-			set := Desired(parse(t, manifest), c, Extra{
-				Infrastructure: []InfrastructureRole{{Name: payload, MemberOf: []string{payload}, AdminRole: payload, Flags: []string{payload}, Source: payload}},
-				Members:        []TeamMember{{Name: payload, Source: payload}, {Name: "member", Source: payload}},
-			})
+		try := func(manifest *apiv1.Postgresql, c config.Config, x Extra, clear string) {
+			set := Desired(manifest, c, x)
 			passwords := passwordsFor(server, set)
 			for role := range passwords.Clear {
 				if role != server.User {
-					passwords.Clear[role] = payload + "x"
+					passwords.Clear[role] = clear
 				}
 			}
-			report, err := Sync(t.Context(), server.Connector, set, passwords)
+			report, err := Sync(t.Context(), server.byHand, set, passwords)
 			require.NoError(t, err)
 			for _, problem := range report.Problems {
 				require.NotContains(t, problem.Reason, "syntax error", problem.Error())
@@ -65,29 +63,76 @@ spec:
 			for _, role := range set.Roles {
 				known[role.Name] = true
 			}
-			unharmed(t, server, known, payload)
-			if i%8 == 7 {
-				server.reset(t)
-				server.exec(t, maintenance, "CREATE ROLE canary")
-			}
+			unharmed(t, server, known)
+		}
+		manifest, c, x := everywhere(all)
+		try(manifest, c, x, "clear")
+		for _, payload := range all {
+			manifest, c, x := inSingleFields(payload)
+			try(manifest, c, x, payload+"x")
 		}
 	})
 }
 
+// everywhere has every payload in every list and map.
+func everywhere(all []string) (*apiv1.Postgresql, config.Config, Extra) {
+	c, x := config.Default(), Extra{}
+	m := &apiv1.Postgresql{ObjectMeta: metav1.ObjectMeta{Name: "acid-injection"}}
+	m.Spec.Users = map[string]apiv1.UserFlags{"ok": {}, "app": nil}
+	m.Spec.Databases = map[string]string{"good": "ok"}
+	prepared := apiv1.PreparedDatabase{Extensions: map[string]string{}, PreparedSchemas: map[string]apiv1.PreparedSchema{"data": {}}}
+	m.Spec.PreparedDatabases = map[string]apiv1.PreparedDatabase{}
+	c.TeamAPIRoleConfiguration = map[string]string{}
+	for i, payload := range all {
+		m.Spec.Users[payload], m.Spec.Users[fmt.Sprintf("user%d", i)] = apiv1.UserFlags{}, apiv1.UserFlags{payload}
+		m.Spec.Databases[payload], m.Spec.Databases[fmt.Sprintf("db%d", i)] = "ok", payload
+		m.Spec.PreparedDatabases[payload] = apiv1.PreparedDatabase{}
+		prepared.Extensions[payload], prepared.PreparedSchemas[payload] = payload, apiv1.PreparedSchema{}
+		m.Spec.Streams = append(m.Spec.Streams, apiv1.Stream{
+			ApplicationID: payload, Database: payload, Tables: map[string]apiv1.StreamTable{payload: {EventType: payload}},
+		}, apiv1.Stream{ApplicationID: payload, Database: "good", Tables: map[string]apiv1.StreamTable{payload: {EventType: payload}}})
+		m.Spec.UsersWithSecretRotation = append(m.Spec.UsersWithSecretRotation, payload)
+		c.AdditionalOwnerRoles = append(c.AdditionalOwnerRoles, payload)
+		c.TeamAPIRoleConfiguration[payload] = payload
+		x.Infrastructure = append(x.Infrastructure,
+			InfrastructureRole{Name: payload, MemberOf: []string{payload, "app"}, AdminRole: payload, DatabaseOwner: i%2 == 0, Source: payload, Parameters: map[string]string{payload: payload, "my.x": payload}},
+			InfrastructureRole{Name: fmt.Sprintf("robot%d", i), Flags: []string{payload}})
+		x.Members = append(x.Members, TeamMember{Name: payload, Source: payload})
+		x.Former = append(x.Former, payload+"former")
+	}
+	m.Spec.PreparedDatabases["prep"] = prepared
+	x.Streams = true
+	return m, c, x
+}
+
+// inSingleFields has a payload in each field that holds one value.
+func inSingleFields(payload string) (*apiv1.Postgresql, config.Config, Extra) {
+	c := config.Default()
+	c.TeamAdminRole, c.PamRoleName, c.RoleDeletionSuffix = payload, payload, payload
+	c.ConnectionPoolerUser, c.ConnectionPoolerSchema = payload, payload
+	c.EnableTeamMemberDeprecation, c.EnableAdminRoleForUsers = true, true
+	c.TeamAPIRoleConfiguration = map[string]string{"log_statement": payload, "search_path": payload, "my.x": payload}
+	m := &apiv1.Postgresql{ObjectMeta: metav1.ObjectMeta{Name: "acid-injection"}}
+	m.Spec.Users = map[string]apiv1.UserFlags{"app": {}}
+	m.Spec.ConnectionPooler = &apiv1.ConnectionPooler{User: payload, Schema: payload}
+	m.Spec.Postgresql.Parameters = map[string]string{"password_encryption": payload}
+	return m, c, Extra{Members: []TeamMember{{Name: "member", Source: payload}}, Former: []string{"former"}}
+}
+
 // unharmed checks that the server has nothing that is not asked for by name.
-func unharmed(t *testing.T, server *testServer, known map[string]bool, payload string) {
+func unharmed(t *testing.T, server *testServer, known map[string]bool) {
 	t.Helper()
-	require.Equal(t, []string{"canary"}, server.list(t, maintenance, "SELECT rolname FROM pg_roles WHERE rolname = 'canary'"), payload)
-	require.Equal(t, []string{"postgres"}, server.list(t, maintenance, "SELECT rolname FROM pg_roles WHERE rolsuper"), payload)
+	require.Equal(t, []string{"canary"}, server.list(t, maintenance, "SELECT rolname FROM pg_roles WHERE rolname = 'canary'"))
+	require.Equal(t, []string{"postgres"}, server.list(t, maintenance, "SELECT rolname FROM pg_roles WHERE rolsuper"))
 	for _, name := range server.list(t, maintenance, `SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_'`) {
-		require.True(t, known[name], "role %q came with %q", name, payload)
+		require.True(t, known[name], "role %q is nobody's", name)
 	}
 }
 
 // Below the checks of Desired, all SQL quotes: odd names are made as they are.
 func TestOddNamesAreQuoted(t *testing.T) {
 	onEachServer(t, func(t *testing.T, server *testServer) {
-		for i, name := range payloads() {
+		for i, name := range oddNames() {
 			value := strings.ReplaceAll(name, "\x00", "")
 			set := Set{
 				Roles: []Role{

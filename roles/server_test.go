@@ -1,9 +1,12 @@
 package roles
 
 import (
+	"database/sql"
 	"flag"
 	"fmt"
+	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,6 +22,10 @@ type testServer struct {
 	bin     string // directory of its programs
 	log     string // path of its log
 	stop    func()
+
+	// byHand is the way for statements of the test itself: quick, without TLS and passwords.
+	byHand Connector
+	open   *sql.DB // to the maintenance database, kept: connections are what takes time
 }
 
 const superPassword = postgres.Password
@@ -75,6 +82,7 @@ func startServer(bin string, standby bool) (*testServer, error) {
 	return &testServer{
 		Connector: Connector{Host: postgres.Host, Port: server.Port, User: "postgres", Password: superPassword},
 		version:   server.Version, bin: bin, log: server.Log, stop: server.Stop,
+		byHand: Connector{Host: server.Socket, Port: server.Port, User: "postgres", SSLMode: "disable"},
 	}, nil
 }
 
@@ -85,11 +93,13 @@ func (s *testServer) exec(t *testing.T, database string, statements ...string) {
 }
 
 func (s *testServer) try(database string, statements ...string) error {
-	db, err := s.Open(database)
+	db, err := s.handle(database, statements...)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = db.Close() }()
+	if db != s.open {
+		defer func() { _ = db.Close() }()
+	}
 	for _, statement := range statements {
 		if _, err := db.Exec(statement); err != nil {
 			return fmt.Errorf("%s: %w", statement, err)
@@ -98,10 +108,23 @@ func (s *testServer) try(database string, statements ...string) error {
 	return nil
 }
 
+// handle is a connection of its own for statements that would leave a trace in it.
+func (s *testServer) handle(database string, statements ...string) (*sql.DB, error) {
+	sets := func(statement string) bool { return strings.HasPrefix(statement, "SET ") }
+	if database != maintenance || s.stop == nil || slices.ContainsFunc(statements, sets) {
+		return s.byHand.Open(database)
+	}
+	var err error
+	if s.open == nil {
+		s.open, err = s.byHand.Open(database)
+	}
+	return s.open, err
+}
+
 // list runs a query of one column.
 func (s *testServer) list(t *testing.T, database, query string, args ...any) []string {
 	t.Helper()
-	db, err := s.Open(database)
+	db, err := s.byHand.Open(database)
 	require.NoError(t, err)
 	defer func() { _ = db.Close() }()
 	rows, err := db.Query(query, args...)
@@ -136,9 +159,14 @@ func (s *testServer) reset(t *testing.T) {
 // logged returns the statements that were run since an earlier length of the log.
 func (s *testServer) logged(t *testing.T, since int) (statements []string, length int) {
 	t.Helper()
-	out, err := os.ReadFile(s.log)
+	log, err := os.Open(s.log)
 	require.NoError(t, err)
-	for _, entry := range strings.Split(string(out[since:]), "\n[") {
+	defer func() { _ = log.Close() }()
+	_, err = log.Seek(int64(since), io.SeekStart)
+	require.NoError(t, err)
+	out, err := io.ReadAll(log)
+	require.NoError(t, err)
+	for _, entry := range strings.Split(string(out), "\n[") {
 		_, rest, ok := strings.Cut(entry, "postgres-operator] LOG:  ")
 		if !ok {
 			continue
@@ -148,7 +176,7 @@ func (s *testServer) logged(t *testing.T, since int) (statements []string, lengt
 			statements = append(statements, strings.TrimSpace(statement))
 		}
 	}
-	return statements, len(out)
+	return statements, since + len(out)
 }
 
 // written are the logged statements that are no plain reads.

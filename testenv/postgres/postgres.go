@@ -38,6 +38,7 @@ type Server struct {
 	Version string // 15
 	Bin     string // directory of its programs
 	Log     string // path of its log
+	Socket  string // directory of its socket, through which everybody is let in without a password
 
 	process *os.Process
 	dir     string
@@ -64,7 +65,7 @@ func Start(bin string, standby bool) (*Server, error) {
 	}
 	port := listener.Addr().(*net.TCPAddr).Port
 	_ = listener.Close()
-	s := &Server{Bin: bin, Version: filepath.Base(filepath.Dir(bin)), Port: uint16(port), dir: dir, Log: filepath.Join(dir, "log")}
+	s := &Server{Bin: bin, Version: filepath.Base(filepath.Dir(bin)), Port: uint16(port), dir: dir, Log: filepath.Join(dir, "log"), Socket: dir}
 	attributes, err := unprivileged(dir)
 	if err != nil {
 		return nil, err
@@ -74,7 +75,7 @@ func Start(bin string, standby bool) (*Server, error) {
 		return nil, err
 	}
 	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "--pwfile", password,
-		"--auth=md5", "--no-sync", "--encoding=UTF8", "--locale=C")
+		"--auth-host=md5", "--auth-local=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
 	initdb.SysProcAttr = attributes
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w: %s", err, out)
@@ -93,7 +94,8 @@ func Start(bin string, standby bool) (*Server, error) {
 	}
 	postgres := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(port), "-k", dir,
 		"-c", "listen_addresses="+Host, "-c", "ssl=on", "-c", "fsync=off", "-c", "log_statement=all",
-		"-c", "log_line_prefix=[%a] ", "-c", "shared_buffers=32MB")
+		"-c", "log_line_prefix=[%a] ", "-c", "shared_buffers=32MB", "-c", "max_wal_senders=0", "-c", "wal_level=minimal",
+		"-c", "autovacuum=off", "-c", "jit=off", "-c", "max_wal_size=4GB", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")
 	postgres.SysProcAttr, postgres.Stderr, postgres.Stdout = attributes, log, log
 	if err := postgres.Start(); err != nil {
 		return nil, err
