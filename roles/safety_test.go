@@ -67,6 +67,8 @@ func TestInjectionThroughFields(t *testing.T) {
 		}
 		manifest, c, x := everywhere(all)
 		try(manifest, c, x, "clear")
+		server.reset(t)
+		server.exec(t, maintenance, "CREATE ROLE canary")
 		for _, payload := range all {
 			manifest, c, x := inSingleFields(payload)
 			try(manifest, c, x, payload+"x")
@@ -162,6 +164,9 @@ func TestOddNamesAreQuoted(t *testing.T) {
 			again, err := Sync(t.Context(), server.Connector, set, Passwords{Clear: clear})
 			require.NoError(t, err)
 			require.Empty(t, Plan{Statements: again.Done}.String(), name)
+			for _, database := range set.Databases { // the look-up function is wanted in each
+				server.exec(t, maintenance, "DROP DATABASE "+ident(database.Name))
+			}
 		}
 	})
 }
