@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
@@ -37,6 +38,18 @@ var formats = map[string]func(text string) error{
 		return nil
 	},
 	"namespaces": checkNamespaces,
+	"selector": func(text string) error {
+		if _, err := labels.Parse(text); err != nil {
+			return fmt.Errorf("a label selector such as tier=test; %w", err)
+		}
+		return nil
+	},
+	"wave": func(text string) error {
+		if text != "" && !wavePattern.MatchString(text) {
+			return errors.New("a number or a percentage, such as 5 or 10%")
+		}
+		return nil
+	},
 	"label": func(text string) error {
 		return oneOf(validation.IsQualifiedName(text), "a label key")
 	},
@@ -55,6 +68,7 @@ func oneOf(findings []string, what string) error {
 
 var (
 	cronPattern    = regexp.MustCompile(`^(@[a-z]+|[-0-9A-Za-z*/,?]+( +[-0-9A-Za-z*/,?]+){4})$`)
+	wavePattern    = regexp.MustCompile(`^([1-9]\d{0,5}|([1-9]\d?|100)%)$`)
 	versionPattern = regexp.MustCompile(`^\d{2}$`)
 )
 

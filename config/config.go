@@ -20,6 +20,7 @@ type Config struct {
 	ConnectionPooler    `crd:"connection_pooler"`
 	Patroni             `crd:"patroni"`
 	Overlays            `crd:"overlays"`
+	Fleet               `crd:"fleet"`
 
 	// Warnings tell what was read and had no effect: unknown and obsolete
 	// keys, incomplete entries. They are no part of the configuration.

@@ -148,6 +148,8 @@ func samples(t *testing.T, o Option) []sample {
 		return []sample{{"250m", "250m"}}
 	case o.Format == "memory":
 		return []sample{{"3Gi", "3Gi"}}
+	case o.Format == "wave":
+		return []sample{{"5", "5"}, {"10%", "10%"}}
 	case o.Format == "version":
 		return []sample{{"16", "16"}}
 	case o.Format == "cron":

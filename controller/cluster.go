@@ -79,6 +79,9 @@ func (r *cluster) setup(mgr manager.Manager, changes <-chan event.GenericEvent) 
 	if r.streams != nil {
 		b = b.WatchesRawSource(source.Channel(r.streams.changed, byLabel(c.ClusterNameLabel)))
 	}
+	if r.fleet.served {
+		b = b.Watches(&apiv1.FleetRollout{}, r.fleet.turns())
+	}
 	return b.Complete(r)
 }
 
@@ -206,6 +209,7 @@ func (r *cluster) withManifest(ctx context.Context, c config.Config, pg *apiv1.P
 func clusterConditions() []string {
 	return []string{
 		apiv1.ConditionReady, apiv1.ConditionProgressing, apiv1.ConditionDegraded, apiv1.ConditionRendered, apiv1.ConditionApplied,
+		apiv1.ConditionHeld,
 	}
 }
 
@@ -221,7 +225,10 @@ func (r *cluster) reportDeletion(ctx context.Context, pg *apiv1.Postgresql, v ve
 			verdicts = append(verdicts, verdict{c.Type, c.Status, c.Reason, c.Message})
 		}
 	}
-	said := summary{word: pg.Status.PostgresClusterStatus, statefulSetGeneration: pg.Status.StatefulSetGeneration}
+	said := summary{
+		word: pg.Status.PostgresClusterStatus, statefulSetGeneration: pg.Status.StatefulSetGeneration,
+		rendered: pg.Status.Rendered, held: pg.Status.Held, observedFleet: pg.Status.ObservedFleet,
+	}
 	return r.status.write(ctx, pg, &said, verdicts)
 }
 

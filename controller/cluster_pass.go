@@ -38,11 +38,15 @@ type clusterPass struct {
 	observed    left
 	uncached    []*unstructured.Unstructured // Secrets that exist and are not in the cache
 	credentials []render.Credential
+	input       render.Input // that the objects were rendered from
+	sources     string       // digest of the overlays
+	holding     holding
+	previews    bool // it only looks
 	desired     []render.Object
 	warnings    []render.Warning
 	rendered    bool
 	applied     bool
-	again       time.Time // when the first password rotates
+	again       time.Time // when time alone brings something: a password rotates, a window opens
 	generation  int64     // of the StatefulSet that holds what was rendered, as far as known
 }
 
@@ -52,7 +56,7 @@ var errUnfinished = errors.New("the deletion of an earlier cluster of this name 
 func (p *clusterPass) run(ctx context.Context) error {
 	var failure error
 	for _, phase := range []func(context.Context) error{
-		p.observe, p.validate, p.keepFinalizer, p.finishDeletion, p.mintCredentials, p.render, p.awaitKinds, p.spareForeign, p.apply, p.restartPoolers, p.keepAccountRole,
+		p.observe, p.validate, p.keepFinalizer, p.finishDeletion, p.mintCredentials, p.render, p.awaitKinds, p.hold, p.spareForeign, p.apply, p.restartPoolers, p.keepAccountRole,
 	} {
 		if failure = phase(ctx); failure != nil {
 			break
@@ -206,6 +210,7 @@ func (p *clusterPass) render(ctx context.Context) error {
 	if why := p.overlays.failureOf(p.key()); why != "" {
 		p.warnings = append(p.warnings, render.Warning{Reason: "Overlay", Message: oneLine(errors.New(why)) + "; the last good overlays stay in force"})
 	}
+	p.sources = p.overlays.digest() // before: a digest that is too old is put right by the next pass
 	renderer, err := p.rendererInForce(ctx)
 	if err != nil {
 		return err
@@ -230,13 +235,14 @@ func (p *clusterPass) view(ctx context.Context) (render.View, error) {
 	if err := p.podEnvironment(ctx, &observed); err != nil {
 		return render.View{}, err
 	}
-	return render.NewView(render.Input{
+	p.input = render.Input{
 		Manifest:    p.pg,
 		Config:      p.config,
 		Credentials: p.credentials,
 		Observed:    observed,
 		Now:         p.now(),
-	})
+	}
+	return render.NewView(p.input)
 }
 
 // primaryOrdinal is the number at the end of the name of the primary's pod, nil without a primary.
@@ -316,7 +322,7 @@ func (p *clusterPass) request(ctx context.Context) (apply.Request, error) {
 	return apply.Request{
 		Desired:  desired,
 		Live:     live,
-		Previous: p.previous(),
+		Previous: p.spareHeld(p.previous()),
 		Labels:   map[string]string{p.config.ClusterNameLabel: p.pg.Name},
 	}, err
 }

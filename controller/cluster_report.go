@@ -15,8 +15,11 @@ import (
 	apiv1 "postgres-operator/api/v1"
 )
 
-// reasonUnfinished: a manifest waits until the cluster that had its name before is gone.
-const reasonUnfinished = "WaitingForDeletion"
+// Reasons of conditions that are looked at elsewhere.
+const (
+	reasonUnfinished   = "WaitingForDeletion" // a manifest waits until the cluster that had its name before is gone
+	reasonScaledToZero = "ScaledToZero"
+)
 
 // report writes what a pass saw into the manifest's status, and an event for what is new.
 func (p *clusterPass) report(ctx context.Context, failure error) error {
@@ -26,8 +29,19 @@ func (p *clusterPass) report(ctx context.Context, failure error) error {
 	word := p.word(failure, settled)
 	poolers := p.observePoolers(ctx)
 	verdicts = append(verdicts, p.progressing(settled, failure, members, poolers), p.degraded(verdicts, poolers))
+	said := summary{
+		word: word, statefulSetGeneration: p.generation,
+		rendered: p.pg.Status.Rendered, held: p.pg.Status.Held, observedFleet: p.pg.Status.ObservedFleet,
+	}
+	if p.applied {
+		said.rendered, said.held, said.observedFleet = &p.holding.from, p.heldChange(), p.holding.fleet
+	}
+	if v := p.heldVerdict(); p.holding.closable {
+		p.announceHeld(v)
+		verdicts = append(verdicts, v)
+	}
 	p.announce(word, failure, verdicts)
-	return p.status.write(ctx, p.pg, &summary{word: word, statefulSetGeneration: p.generation}, verdicts)
+	return p.status.write(ctx, p.pg, &said, verdicts)
 }
 
 func (p *clusterPass) renderedVerdict(failure error) verdict {
@@ -266,7 +280,7 @@ func (m members) ready() verdict {
 	}
 	switch {
 	case m.wanted == 0:
-		return bad(apiv1.ConditionReady, "ScaledToZero", "the cluster has no members")
+		return bad(apiv1.ConditionReady, reasonScaledToZero, "the cluster has no members")
 	case m.primary == "":
 		return bad(apiv1.ConditionReady, "NoPrimary", "no member is primary; "+counted)
 	case !m.complete():

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-logr/logr"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -22,9 +23,9 @@ const (
 )
 
 // prepareKinds sees to it that the API server knows our kinds, as far as the configuration lets it.
-func prepareKinds(ctx context.Context, c client.Client, conf config.Config) error {
+func prepareKinds(ctx context.Context, log logr.Logger, c client.Client, conf config.Config) error {
 	if conf.EnableCRDRegistration {
-		if err := registerKinds(ctx, c, conf); err != nil {
+		if err := registerKinds(ctx, log, c, conf); err != nil {
 			return err
 		}
 	}
@@ -32,7 +33,8 @@ func prepareKinds(ctx context.Context, c client.Client, conf config.Config) erro
 }
 
 // registerKinds creates or updates the definitions of our kinds and waits until they are served.
-func registerKinds(ctx context.Context, c client.Client, conf config.Config) error {
+// That of waves is needed by those who configure them; without it clusters keep their shape, and say why.
+func registerKinds(ctx context.Context, log logr.Logger, c client.Client, conf config.Config) error {
 	definitions, err := apiv1.CRDs()
 	if err != nil {
 		return fmt.Errorf("read embedded definitions: %w", err)
@@ -41,7 +43,13 @@ func registerKinds(ctx context.Context, c client.Client, conf config.Config) err
 		if definition.Spec.Names.Kind == apiv1.PostgresqlKind.Kind && len(conf.CRDCategories) > 0 {
 			definition.Spec.Names.Categories = conf.CRDCategories
 		}
-		if err := registerKind(ctx, c, definition); err != nil {
+		waves := definition.Spec.Names.Kind == apiv1.KindFleetRollout
+		if waves && !conf.Waves() {
+			continue
+		}
+		if err := registerKind(ctx, c, definition); err != nil && waves {
+			log.Error(err, "kind not registered", "kind", definition.Name)
+		} else if err != nil {
 			return fmt.Errorf("register kind %s: %w", definition.Name, err)
 		}
 	}

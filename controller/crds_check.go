@@ -27,7 +27,7 @@ func checkKinds(ctx context.Context, c client.Client, conf config.Config) error 
 			continue
 		}
 		status := version.Schema.OpenAPIV3Schema.Properties["status"].Properties
-		needed := []string{"conditions", "statefulSetGeneration", "patroniConfiguration"}
+		needed := []string{"conditions", "statefulSetGeneration", "patroniConfiguration", "rolledOutGeneration"}
 		if conf.EnableTeamMemberDeprecation {
 			needed = append(needed, "teamMembers")
 		}

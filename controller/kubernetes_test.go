@@ -6,7 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"math/rand/v2"
+	"net"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"postgres-operator/names"
+	"postgres-operator/patroni"
 )
 
 // kubernetes plays in one namespace what an API server alone does not do: the StatefulSet
@@ -31,6 +36,53 @@ type kubernetes struct {
 	mu        sync.Mutex
 	broken    map[string]string // why the pods of a cluster do not start, by cluster
 	lingering bool              // pods do not go away
+	patronis  map[string]string // addresses at which the members of a cluster answer, by cluster; nil for none
+}
+
+// answer lets the members of all clusters answer as Patroni does, so that the operator can replace them.
+func (k *kubernetes) answer() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.patronis = map[string]string{}
+}
+
+// addressOf is where the members of a cluster answer.
+func (k *kubernetes) addressOf(ctx context.Context, cluster string) string {
+	if address := k.patronis[cluster]; address != "" || k.patronis == nil {
+		return address
+	}
+	address := fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(250), rand.IntN(250), 1+rand.IntN(250))
+	listener, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(patroni.Port)))
+	if err != nil {
+		k.note(err)
+		return ""
+	}
+	server := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/cluster" {
+			_, _ = fmt.Fprintf(answer, `{"members":[%s]}`, strings.Join(k.membersOf(r.Context(), cluster), ","))
+			return
+		}
+		_, _ = answer.Write([]byte("{}"))
+	})}
+	go func() { _ = server.Serve(listener) }()
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	k.patronis[cluster] = address
+	return address
+}
+
+// membersOf are the members of a cluster in Patroni's words.
+func (k *kubernetes) membersOf(ctx context.Context, cluster string) []string {
+	var members []string
+	for _, pod := range k.podsOf(ctx, cluster) {
+		switch {
+		case !podReady(&pod):
+		case pod.Labels["spilo-role"] == names.RoleMaster:
+			members = append(members, fmt.Sprintf(`{"name":%q,"role":"leader","state":"running","timeline":1}`, pod.Name))
+		default:
+			members = append(members, fmt.Sprintf(`{"name":%q,"role":"replica","state":"streaming","timeline":1,"lag":0}`, pod.Name))
+		}
+	}
+	return members
 }
 
 // playKubernetes plays until the test ends.
@@ -253,6 +305,9 @@ func (k *kubernetes) kubelet(ctx context.Context, set *appsv1.StatefulSet, pod *
 	}
 	if k.w.client.Update(ctx, pod) != nil {
 		return
+	}
+	if address := k.addressOf(ctx, set.Name); address != "" {
+		pod.Status.PodIP, pod.Status.PodIPs = address, []corev1.PodIP{{IP: address}}
 	}
 	pod.Status.Phase = corev1.PodRunning
 	pod.Status.ContainerStatuses = nil

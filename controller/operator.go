@@ -55,7 +55,8 @@ type Options struct {
 	// Trials starts the processes in which changed overlays are tried; the zero value is this program.
 	Trials trial.Runner
 
-	JSONLog  bool // whether Log writes JSON, which the API tells
+	JSONLog  bool   // whether Log writes JSON, which the API tells
+	Version  string // of the operator, for people
 	Log      logr.Logger
 	SetDebug func(bool) // switches debug messages on or off, as the configuration says
 
@@ -93,7 +94,7 @@ func Run(ctx context.Context, o Options) error {
 	o.Log = o.recorder.Logger(o.Log)
 	settings.recorder = o.recorder
 	for {
-		if err := prepareKinds(ctx, direct, c); err != nil {
+		if err := prepareKinds(ctx, o.Log, direct, c); err != nil {
 			return err
 		}
 		settings.set(c)
@@ -223,6 +224,7 @@ func setup(mgr manager.Manager, o Options, settings *settings, rebuild context.C
 		added:      newAddedKinds(mgr, references, settings.get().ClusterNameLabel, namespaces),
 		namespaces: namespaces, reach: reach, teams: o.teams, teamObjects: teamObjects(mgr, settings.get()),
 		settings: settings, events: o.events, controllerID: o.ControllerID, now: time.Now,
+		version: o.Version, fleet: newFleetRollout(mgr, o, settings.get()),
 	}
 	clusters, err := newCluster(shared)
 	if err != nil {
@@ -243,6 +245,9 @@ func setup(mgr manager.Manager, o Options, settings *settings, rebuild context.C
 		if err := mgr.Add(newAPI(mgr, shared, o)); err != nil {
 			return fmt.Errorf("add the REST API: %w", err)
 		}
+	}
+	if err := newFleet(shared, clusters.overlays).setup(mgr, changes.subscribe()); err != nil {
+		return fmt.Errorf("set up reconciler of the fleet: %w", err)
 	}
 	return errors.Join(mgr.Add(changes), addProbes(mgr))
 }
@@ -291,6 +296,8 @@ type shared struct {
 	settings     *settings
 	events       events
 	controllerID string
+	version      string // of the operator
+	fleet        fleetRollout
 	now          func() time.Time
 }
 

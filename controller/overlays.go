@@ -79,6 +79,19 @@ func (o *overlays) renderer(ctx context.Context) (*render.Renderer, error) {
 	return o.force.renderer, o.force.err
 }
 
+// digest names the overlays that are in force; empty for none, or while that is not known.
+func (o *overlays) digest() string {
+	if o == nil {
+		return ""
+	}
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	if len(o.force.set) == 0 {
+		return ""
+	}
+	return o.force.digest[:min(12, len(o.force.digest))]
+}
+
 // failureOf is what is wrong with the overlays that are not in force, if it was found with this cluster.
 func (o *overlays) failureOf(cluster types.NamespacedName) string {
 	if o == nil {

@@ -55,6 +55,9 @@ type Preview struct {
 	Changes apply.ChangeSet
 	// Rollout is what becomes of the pods.
 	Rollout RolloutPreview
+	// Waits is what the change of the pods would wait for, because it is the fleet's and not this user's:
+	// Approval, Window or Wave; empty where it would go through at once.
+	Waits string
 	// Database is what would be changed inside Postgres.
 	Database DatabasePreview
 	// Err is why the operator would leave the cluster as it is.
@@ -100,7 +103,7 @@ func (p *Previewer) Serves(pg *apiv1.Postgresql) bool {
 
 // Preview previews one cluster, whose manifest need not be the one in the snapshot.
 func (p *Previewer) Preview(ctx context.Context, pg *apiv1.Postgresql) Preview {
-	pass := &clusterPass{cluster: p.clusters, config: p.options.Config, pg: pg, log: logr.Discard()}
+	pass := &clusterPass{cluster: p.clusters, config: p.options.Config, pg: pg, log: logr.Discard(), previews: true}
 	result := Preview{Cluster: pass.key()}
 	for _, phase := range []func(context.Context) error{
 		pass.observe, pass.validate, pass.notWhileDeleting, pass.mintCredentials, pass.render, pass.spareForeign,
@@ -110,7 +113,10 @@ func (p *Previewer) Preview(ctx context.Context, pg *apiv1.Postgresql) Preview {
 			return result
 		}
 	}
-	result.Warnings = pass.warnings
+	if result.Err = pass.hold(ctx); result.Err != nil {
+		return result
+	}
+	result.Warnings, result.Waits = pass.warnings, string(pass.holding.Waits)
 	if result.Changes, result.Err = pass.planned(ctx); result.Err != nil {
 		return result
 	}

@@ -90,7 +90,9 @@ func needed(t *testing.T) map[string]string {
 	add("", "configmaps", "get", "configuration at start")
 	add("apiextensions.k8s.io", "customresourcedefinitions", "create", "registration; cannot be restricted by name")
 	add("apiextensions.k8s.io", "customresourcedefinitions", "get patch", "registration",
-		"operatorconfigurations.acid.zalan.do", "postgresqls.acid.zalan.do", "postgresteams.acid.zalan.do")
+		"fleetrollouts.acid.zalan.do", "operatorconfigurations.acid.zalan.do", "postgresqls.acid.zalan.do", "postgresteams.acid.zalan.do")
+	add("acid.zalan.do", "fleetrollouts", "list watch create", "made before the first wave; pausing is read")
+	add("acid.zalan.do", "fleetrollouts/status", "patch", "progress of waves")
 	add("apiextensions.k8s.io", "customresourcedefinitions", "get list watch", "whether event streams are installed", names.StreamDefinition)
 	kind(streamKind, "list watch create patch delete", "event streams")
 	add("rbac.authorization.k8s.io", "clusterroles", "bind", "the binding of the pod service account", "postgres-pod")

@@ -129,6 +129,24 @@ func (p *rolloutPass) trusted(set appsv1.StatefulSet) bool {
 		set.Status.ObservedGeneration == set.Generation && set.Status.UpdateRevision != ""
 }
 
+// rolledOut is the generation of the StatefulSet that the condition RolledOut speaks of.
+type rolledOut struct{ generation int64 }
+
+func (r rolledOut) differs(pg *apiv1.Postgresql) bool {
+	return r.generation != pg.Status.RolledOutGeneration
+}
+
+func (r rolledOut) fields(*apiv1.Postgresql) map[string]any {
+	return map[string]any{"rolledOutGeneration": r.generation}
+}
+
+func (p *rolloutPass) rolledOut(s rollout.State) rolledOut {
+	if s.Observed {
+		return rolledOut{p.pg.Status.StatefulSetGeneration}
+	}
+	return rolledOut{p.pg.Status.RolledOutGeneration}
+}
+
 // revisions are the templates that the StatefulSet had, by the name that pods carry as label.
 func (p *rolloutPass) revisions(ctx context.Context, set appsv1.StatefulSet) (map[string]corev1.PodTemplateSpec, error) {
 	var list appsv1.ControllerRevisionList

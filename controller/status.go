@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -63,19 +64,43 @@ type part interface {
 type summary struct {
 	word                  string
 	statefulSetGeneration int64
+	rendered              *apiv1.RenderedFrom
+	held                  *apiv1.HeldChange
+	observedFleet         string
 }
 
 func (s summary) differs(pg *apiv1.Postgresql) bool {
 	return s.word != pg.Status.PostgresClusterStatus || s.statefulSetGeneration != pg.Status.StatefulSetGeneration ||
-		pg.Generation != pg.Status.ObservedGeneration
+		pg.Generation != pg.Status.ObservedGeneration ||
+		s.observedFleet != pg.Status.ObservedFleet ||
+		!reflect.DeepEqual(s.rendered, pg.Status.Rendered) || !reflect.DeepEqual(s.held, pg.Status.Held)
 }
 
 func (s summary) fields(pg *apiv1.Postgresql) map[string]any {
-	return map[string]any{
+	fields := map[string]any{
 		"PostgresClusterStatus": s.word,
 		"observedGeneration":    pg.Generation,
 		"statefulSetGeneration": s.statefulSetGeneration,
 	}
+	if s.rendered != nil {
+		fields["rendered"] = content(s.rendered)
+	}
+	if s.held != nil {
+		fields["held"] = content(s.held)
+	}
+	if s.observedFleet != "" {
+		fields["observedFleet"] = s.observedFleet
+	}
+	return fields
+}
+
+// content is a flat struct as JSON.
+func content(v any) map[string]any {
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(v)
+	if err != nil {
+		panic(fmt.Sprintf("%T is not an object: %v", v, err))
+	}
+	return fields
 }
 
 // write stores verdicts, and the writer's part if it has one. What the manifest's status says already

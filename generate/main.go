@@ -43,6 +43,7 @@ func definitions() []definition {
 			"configuration.sidecars", "configuration.kubernetes.liveness_probe",
 		}},
 		{plural: "postgresteams", kind: "PostgresTeam"},
+		{plural: "fleetrollouts", kind: "FleetRollout"},
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"reflect"
 
 	kjson "k8s.io/apimachinery/pkg/util/json"
 )
@@ -51,10 +50,9 @@ func (r Record) Text(present string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("write record of the pod template: %w", err)
 	}
-	if before, err := ParseRecord(present); err == nil {
-		if same, err := json.Marshal(before); err == nil && reflect.DeepEqual(same, plain) {
-			return present, nil
-		}
+	before, err := ParseRecord(present)
+	if err == nil && Equal(before.Manifest, r.Manifest) && Equal(before.Template, r.Template) {
+		return present, nil
 	}
 	var text bytes.Buffer
 	encoder := base64.NewEncoder(base64.StdEncoding, &text)
@@ -69,6 +67,40 @@ func (r Record) Text(present string) (string, error) {
 		return "", fmt.Errorf("write record of the pod template: %w", err)
 	}
 	return text.String(), nil
+}
+
+// Plain is a value as generic JSON.
+func Plain(v any) (map[string]any, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return parse(text)
+}
+
+// Equal compares generic JSON.
+func Equal(a, b map[string]any) bool {
+	one, err := json.Marshal(a)
+	if err != nil {
+		return false
+	}
+	other, err := json.Marshal(b)
+	return err == nil && bytes.Equal(one, other)
+}
+
+// FromRevision is the template in a ControllerRevision of a StatefulSet; nil where there is none.
+func FromRevision(data []byte) (Template, error) {
+	content, err := parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("read revision: %w", err)
+	}
+	spec, _ := content["spec"].(map[string]any)
+	template, _ := spec["template"].(map[string]any)
+	delete(template, "$patch")
+	if metadata, ok := template["metadata"].(map[string]any); ok {
+		delete(metadata, "creationTimestamp")
+	}
+	return template, nil
 }
 
 // parse reads JSON with whole numbers as int64, as Kubernetes objects have them.

@@ -10,6 +10,18 @@ const (
 	// the primary is one of those that stay.
 	ScaleIn = APIGroup + "/scale-in"
 
+	// FleetChangePolicy overrides the option fleet_change_policy for one cluster.
+	FleetChangePolicy = APIGroup + "/fleet-change-policy"
+
+	// FleetChange approves a change that waits: it holds the digest that the
+	// status names, or the word "approved" for whatever waits just now, which
+	// the operator replaces by that digest.
+	FleetChange = APIGroup + "/fleet-change"
+
+	// RenderedFrom on a StatefulSet holds the pod template as it was applied,
+	// and the manifest that it was made from.
+	RenderedFrom = APIGroup + "/rendered-from"
+
 	// UpgradeSuccess and UpgradeFailure hold the time of the last major
 	// upgrade. A failure blocks further attempts until it is removed.
 	UpgradeSuccess = "last-major-upgrade-success"
@@ -74,6 +86,7 @@ const (
 	ManagerRoles   = "postgres-operator/roles"
 	ManagerStatus  = "postgres-operator/status"
 	ManagerPatroni = "postgres-operator/patroni"
+	ManagerFleet   = "postgres-operator/fleet"
 	ManagerVolumes = "postgres-operator/volumes"
 	ManagerUpgrade = "postgres-operator/upgrade"
 

@@ -44,6 +44,12 @@ func optionsElsewhere() map[string]string {
 		"overlay_trial_timeout":   inOperator,
 		"overlay_trial_memory":    inOperator,
 
+		"fleet_change_policy":        inRollout,
+		"fleet_canary_selector":      inRollout,
+		"fleet_wave_size":            inRollout,
+		"fleet_wave_pause":           inRollout,
+		"fleet_wave_deadline":        inRollout,
+		"fleet_stop_on_unhealthy":    inRollout,
 		"enable_lazy_spilo_upgrade":  inRollout,
 		"ignored_annotations":        inRollout,
 		"patroni_api_check_interval": inRollout,

@@ -31,6 +31,7 @@ type Cluster struct {
 	Canary  bool
 	Held    bool   // a change waits, for whatever
 	Change  string // digest of the change that waits for its turn in a wave; empty for none
+	Stale   bool   // it has not yet been looked at with the newest configuration and templates
 	Trouble string // why it does not count as healthy and rolled out; empty when it does
 }
 
@@ -102,9 +103,12 @@ func (d *decider) decide(paused bool) {
 	if d.underWay() {
 		return
 	}
+	stale := d.stale()
 	begin, why := d.candidates()
 	pause := d.Pause - d.now.Sub(d.Ended)
 	switch {
+	case stale > 0:
+		d.say(Waiting, fmt.Sprintf("%s to be looked at first", count(stale)))
 	case d.Behind == 0:
 		d.say(Done, "every cluster has the newest configuration and templates")
 	case paused:
@@ -122,6 +126,18 @@ func (d *decider) decide(paused bool) {
 func (d *decider) say(phase Phase, message string) { d.Phase, d.Message = phase, message }
 
 func (d *decider) left() string { return fmt.Sprintf("a change waits for %s", count(d.Behind)) }
+
+// stale counts the clusters of which it is not yet known whether the change concerns them: a canary may be among
+// them. Those that cannot be looked at, because something is wrong with them, do not count.
+func (d *decider) stale() int {
+	n := 0
+	for _, c := range d.fleet {
+		if c.Stale && c.Trouble == "" {
+			n++
+		}
+	}
+	return n
+}
 
 // underWay looks after the wave that has begun, and tells whether it keeps the next one from beginning.
 func (d *decider) underWay() bool {

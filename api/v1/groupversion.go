@@ -19,6 +19,7 @@ const (
 	KindPostgresqlList        = "postgresqlList"
 	KindPostgresTeam          = "PostgresTeam"
 	KindOperatorConfiguration = "OperatorConfiguration"
+	KindFleetRollout          = "FleetRollout"
 )
 
 var (
@@ -42,6 +43,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(GroupVersion,
 		&PostgresTeam{}, &PostgresTeamList{},
 		&OperatorConfiguration{}, &OperatorConfigurationList{},
+		&FleetRollout{}, &FleetRolloutList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

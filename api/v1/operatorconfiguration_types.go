@@ -185,4 +185,7 @@ type OperatorConfigurationData struct {
 
 	// overlays are what is laid over the built-in templates.
 	Overlays *OverlaysConfiguration `json:"overlays,omitempty"`
+
+	// fleet says how a new operator, configuration or template reaches clusters whose pods it would restart.
+	Fleet *FleetConfiguration `json:"fleet,omitempty"`
 }

@@ -34,6 +34,8 @@ const (
 	ConditionApplied = "Applied"
 	// ConditionRolledOut: every pod runs what its StatefulSet says.
 	ConditionRolledOut = "RolledOut"
+	// ConditionHeld: a change of operator, configuration or templates waits, because it would restart pods.
+	ConditionHeld = "Held"
 	// ConditionConfigured: Patroni has the settings of the manifest that take effect while it runs.
 	ConditionConfigured = "Configured"
 	// ConditionRolesSynced: roles and databases are as the manifest says.
@@ -63,6 +65,27 @@ type PostgresStatus struct {
 	//
 	// +optional
 	StatefulSetGeneration int64 `json:"statefulSetGeneration,omitempty"`
+
+	// rolledOutGeneration is the generation of the StatefulSet that the condition RolledOut speaks of.
+	//
+	// +optional
+	RolledOutGeneration int64 `json:"rolledOutGeneration,omitempty"`
+
+	// rendered says what the present pod template was made from.
+	//
+	// +optional
+	Rendered *RenderedFrom `json:"rendered,omitempty"`
+
+	// observedFleet is the digest of the operator's version, configuration and templates that rendered and held
+	// speak of. It is kept where changes go through the fleet in waves.
+	//
+	// +optional
+	ObservedFleet string `json:"observedFleet,omitempty"`
+
+	// held is the change that waits because it would restart pods; absent for none. The condition Held says why.
+	//
+	// +optional
+	Held *HeldChange `json:"held,omitempty"`
 
 	// patroniConfiguration lists what of Patroni's dynamic configuration comes from the manifest, such as
 	// ttl or postgresql/parameters/max_connections. What is listed and no longer in the manifest is removed.
@@ -126,6 +149,43 @@ type TeamMember struct {
 	//
 	// +optional
 	Team string `json:"team,omitempty"`
+}
+
+// RenderedFrom names the inputs of a pod template.
+type RenderedFrom struct {
+	// template is the digest of the pod template that the StatefulSet has.
+	//
+	// +optional
+	Template string `json:"template,omitempty"`
+
+	// generation of the manifest.
+	//
+	// +optional
+	Generation int64 `json:"generation,omitempty"`
+
+	// operator is the version of the operator.
+	//
+	// +optional
+	Operator string `json:"operator,omitempty"`
+
+	// configuration is the digest of the operator's configuration and of the environment that it adds to pods.
+	//
+	// +optional
+	Configuration string `json:"configuration,omitempty"`
+
+	// overlays is the digest of the site's own templates.
+	//
+	// +optional
+	Overlays string `json:"overlays,omitempty"`
+}
+
+// HeldChange is a change that waits.
+type HeldChange struct {
+	// change is the digest of the pod template that waits. An approval names it.
+	Change string `json:"change"`
+
+	// waitsFor is Approval, Window or Wave.
+	WaitsFor string `json:"waitsFor"`
 }
 
 // UnmarshalJSON also accepts a bare string, which is how a status was stored before it was an object.

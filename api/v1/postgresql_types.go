@@ -21,6 +21,7 @@ import (
 // +kubebuilder:printcolumn:name="Memory-Request",type=string,JSONPath=`.spec.resources.requests.memory`,description="Memory requested for the postgres container"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`,description="Time since the cluster was created"
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.PostgresClusterStatus`,description="What the operator last did, and how it went"
+// +kubebuilder:printcolumn:name="Held",type=string,JSONPath=`.status.held.waitsFor`,description="What a change that would restart pods waits for",priority=1
 type Postgresql struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata"`

@@ -116,7 +116,7 @@ func integers(value any) any {
 }
 
 func kinds() []string {
-	return []string{apiv1.KindPostgresql, apiv1.KindOperatorConfiguration, apiv1.KindPostgresTeam}
+	return []string{apiv1.KindPostgresql, apiv1.KindOperatorConfiguration, apiv1.KindPostgresTeam, apiv1.KindFleetRollout}
 }
 
 // The API server must take the definitions, CEL rules and their cost included.
@@ -148,6 +148,7 @@ func TestCRDNames(t *testing.T) {
 		apiv1.KindPostgresql:            {Plural: "postgresqls", Singular: "postgresql", ShortNames: []string{"pg"}},
 		apiv1.KindOperatorConfiguration: {Plural: "operatorconfigurations", Singular: "operatorconfiguration", ShortNames: []string{"opconfig"}},
 		apiv1.KindPostgresTeam:          {Plural: "postgresteams", Singular: "postgresteam", ShortNames: []string{"pgteam"}},
+		apiv1.KindFleetRollout:          {Plural: "fleetrollouts", Singular: "fleetrollout", ShortNames: []string{"fleet"}},
 	} {
 		crd := internalCRD(t, kind)
 		want.Kind, want.ListKind, want.Categories = kind, kind+"List", []string{"all"}

@@ -96,6 +96,7 @@ func runCommand(ctx context.Context, args []string, _, stderr io.Writer) error {
 		Profiles:       flags.profiles,
 		JSONLog:        jsonLogging(),
 		Forwarding:     forwarding,
+		Version:        version,
 		Log:            log,
 		SetDebug:       func(debug bool) { level.SetLevel(logLevel(debug)) },
 	})
