@@ -189,7 +189,8 @@ func (r *fleetReconciler) clusters(ctx context.Context, c config.Config) ([]wave
 		}
 		cluster := waves.Cluster{
 			Name: client.ObjectKeyFromObject(pg).String(), Canary: canaries.Matches(labels.Set(pg.Labels)),
-			Trouble: trouble(pg), Stale: pg.Status.ObservedFleet != fleet,
+			Trouble: trouble(pg), // one that fails to be applied is not waited for
+			Stale:   pg.Status.ObservedFleet != fleet && meta.IsStatusConditionTrue(pg.Status.Conditions, apiv1.ConditionApplied),
 		}
 		if held := pg.Status.Held; held != nil {
 			cluster.Held = true

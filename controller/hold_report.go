@@ -71,12 +71,8 @@ func (p *clusterPass) announceHeld(v verdict) {
 	switch {
 	case p.holding.Waits != hold.Nothing && !sameHeld(p.pg, v):
 		p.events.note(p.pg, "Held", v.message)
-	case p.holding.Waits == hold.Nothing && p.pg.Status.Held != nil && p.applied:
-		if len(p.holding.Reasons) == 0 {
-			p.events.note(p.pg, "LetThrough", "nothing waits any more: no pod would restart")
-		} else {
-			p.events.note(p.pg, "LetThrough", "pods restart: "+firstOf(p.holding.Reasons, maxHeldReasons))
-		}
+	case p.holding.Waits == hold.Nothing && len(p.holding.Reasons) > 0 && p.pg.Status.Held != nil && p.applied:
+		p.events.note(p.pg, "LetThrough", "pods restart: "+firstOf(p.holding.Reasons, maxHeldReasons))
 	}
 }
 

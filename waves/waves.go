@@ -128,11 +128,11 @@ func (d *decider) say(phase Phase, message string) { d.Phase, d.Message = phase,
 func (d *decider) left() string { return fmt.Sprintf("a change waits for %s", count(d.Behind)) }
 
 // stale counts the clusters of which it is not yet known whether the change concerns them: a canary may be among
-// them. Those that cannot be looked at, because something is wrong with them, do not count.
+// them.
 func (d *decider) stale() int {
 	n := 0
 	for _, c := range d.fleet {
-		if c.Stale && c.Trouble == "" {
+		if c.Stale {
 			n++
 		}
 	}
