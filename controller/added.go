@@ -37,6 +37,7 @@ type addedKinds struct {
 	namespaces []string
 	changed    chan event.GenericEvent // an object, for the reconciler that owns them
 	tell       func()                  // brings every cluster into the queues
+	fixed      *Snapshot               // instead of watches: what was read once
 
 	mu      sync.Mutex
 	watched map[schema.GroupVersionKind]*watchedKind
@@ -74,7 +75,7 @@ const (
 
 // follow watches a kind from now on, and tells what is known of it.
 func (a *addedKinds) follow(gvk schema.GroupVersionKind) knowledge {
-	if a == nil || builtInKind(gvk) {
+	if a == nil || a.fixed != nil || builtInKind(gvk) {
 		return known
 	}
 	a.mu.Lock()
@@ -186,6 +187,9 @@ func (a *addedKinds) announce(ctx context.Context) toolscache.ResourceEventHandl
 func (a *addedKinds) of(ctx context.Context, key types.NamespacedName) ([]*unstructured.Unstructured, error) {
 	if a == nil {
 		return nil, nil
+	}
+	if a.fixed != nil {
+		return a.fixed.addedTo(key), nil
 	}
 	var found []*unstructured.Unstructured
 	for _, gvk := range a.kinds() {

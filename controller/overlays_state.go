@@ -91,6 +91,22 @@ func (o *overlays) stateKey() types.NamespacedName {
 	return types.NamespacedName{Namespace: o.namespace, Name: name}
 }
 
+// OverlaysInForce are the overlays that an operator renders with, and the kinds that they add, as its
+// ConfigMap tells; none where there is no such ConfigMap.
+func OverlaysInForce(ctx context.Context, reader client.Reader, namespace, controllerID string) (overlay.Set, []schema.GroupVersionKind, error) {
+	o := overlays{namespace: namespace, shared: shared{controllerID: controllerID}}
+	var state corev1.ConfigMap
+	err := reader.Get(ctx, o.stateKey(), &state)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, nil, fmt.Errorf("read the overlays in force: %w", err)
+	}
+	found, err := unpack(state.BinaryData[keyKept])
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the overlays in force from ConfigMap %s: %w", o.stateKey(), err)
+	}
+	return found.Set, found.Kinds, nil
+}
+
 // restore puts in force what was in force when the operator ended.
 func (o *overlays) restore(ctx context.Context) error {
 	var state corev1.ConfigMap

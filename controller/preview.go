@@ -81,6 +81,7 @@ func NewPreviewer(o PreviewOptions) (*Previewer, error) {
 		settings: newSettings(o.Config, nil), events: newEvents(noEvents{}), controllerID: o.ControllerID, now: o.Now,
 		teams: teams.NewAPI(), teamObjects: o.Config.EnablePostgresTeamCRD && o.Objects.installed(postgresTeamKind),
 	}
+	s.added = &addedKinds{fixed: o.Objects}
 	if o.Objects.installed(streamKind) {
 		s.streams = &streams{fixed: o.Objects}
 	}
@@ -106,7 +107,7 @@ func (p *Previewer) Preview(ctx context.Context, pg *apiv1.Postgresql) Preview {
 	pass := &clusterPass{cluster: p.clusters, config: p.options.Config, pg: pg, log: logr.Discard(), previews: true}
 	result := Preview{Cluster: pass.key()}
 	for _, phase := range []func(context.Context) error{
-		pass.observe, pass.validate, pass.notWhileDeleting, pass.mintCredentials, pass.render, pass.spareForeign,
+		pass.observe, pass.validate, pass.notWhileDeleting, pass.mintCredentials, pass.render, pass.awaitKinds, pass.spareForeign,
 	} {
 		if result.Err = phase(ctx); result.Err != nil {
 			result.Warnings = pass.warnings

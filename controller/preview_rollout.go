@@ -68,6 +68,10 @@ func (p *Previewer) previewRollout(ctx context.Context, pass *clusterPass, chang
 		return result, nil
 	}
 	result.Verdicts, result.Steps = rollout.Inspect(state), rollout.Sequence(state)
+	idle := !slices.ContainsFunc(result.Verdicts, func(v rollout.Verdict) bool { return v.Action != rollout.Keep })
+	if idle && len(result.Steps) == 1 && result.Steps[0].Kind == rollout.Wait { // for nothing that is to be done
+		result.Unknown, result.Steps = result.Steps[0].Waiting, nil
+	}
 	return result, nil
 }
 

@@ -74,6 +74,22 @@ func (s *Snapshot) add(o *unstructured.Unstructured) {
 	}
 }
 
+// addedTo are the objects of a cluster that are of kinds which overlays have added.
+func (s *Snapshot) addedTo(cluster types.NamespacedName) []*unstructured.Unstructured {
+	var found []*unstructured.Unstructured
+	for gvk := range s.kinds {
+		if builtInKind(gvk) {
+			continue
+		}
+		for _, o := range s.labeled[labeled{gvk, cluster.Name}] {
+			if isAdded(o) && o.GetNamespace() == cluster.Namespace {
+				found = append(found, o)
+			}
+		}
+	}
+	return sorted(found)
+}
+
 // Clusters are the manifests in it, by namespace and name.
 func (s *Snapshot) Clusters(ctx context.Context) ([]apiv1.Postgresql, error) {
 	var list apiv1.PostgresqlList

@@ -43,9 +43,10 @@ func NewReader(server *rest.Config) (client.Reader, error) {
 }
 
 // ReadSnapshot lists from an API server what the caches of an operator with this configuration would
-// hold of some namespaces; nil for all. Some twenty lists, however many clusters there are.
-func ReadSnapshot(ctx context.Context, reader client.Reader, c config.Config, namespaces []string) (*Snapshot, error) {
-	lists := snapshotLists(c)
+// hold of some namespaces; nil for all. Some twenty lists, however many clusters there are. Kinds are those
+// that overlays add.
+func ReadSnapshot(ctx context.Context, reader client.Reader, c config.Config, namespaces []string, kinds ...schema.GroupVersionKind) (*Snapshot, error) {
+	lists := snapshotLists(c, kinds)
 	found := make([][]*unstructured.Unstructured, len(lists)*max(1, len(namespaces)))
 	served := make([]bool, len(found))
 	group, ctx := errgroup.WithContext(ctx)
@@ -86,7 +87,7 @@ type snapshotList struct {
 	optional bool // the kind need not be installed, or be for us to see
 }
 
-func snapshotLists(c config.Config) []snapshotList {
+func snapshotLists(c config.Config, added []schema.GroupVersionKind) []snapshotList {
 	ofClusters := client.HasLabels{c.ClusterNameLabel}
 	lists := []snapshotList{
 		{kind: postgresqlKind},
@@ -102,6 +103,11 @@ func snapshotLists(c config.Config) []snapshotList {
 	}
 	for _, k := range clusterKinds() {
 		lists = append(lists, snapshotList{kind: k.GroupVersionKind, options: []client.ListOption{ofClusters}})
+	}
+	for _, gvk := range added {
+		if !builtInKind(gvk) {
+			lists = append(lists, snapshotList{kind: gvk, options: []client.ListOption{ofClusters}, optional: true})
+		}
 	}
 	return lists
 }
@@ -161,7 +167,9 @@ func (m *memory) Get(ctx context.Context, key client.ObjectKey, into client.Obje
 	m.mu.Unlock()
 	if !ok {
 		known.object = newObject(gvk)
-		known.err = m.live.Get(ctx, key, known.object)
+		if known.err = m.live.Get(ctx, key, known.object); meta.IsNoMatchError(known.err) {
+			known.err = apierrors.NewNotFound(schema.GroupResource{Group: gvk.Group, Resource: gvk.Kind}, key.Name)
+		}
 		if known.err == nil || apierrors.IsNotFound(known.err) {
 			m.mu.Lock()
 			m.seen[ref] = known

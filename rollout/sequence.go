@@ -14,7 +14,7 @@ func Sequence(s State) []Step {
 	s.Pods = slices.Clone(s.Pods)
 	s.Patroni.Members = slices.Clone(s.Patroni.Members)
 	var steps []Step
-	for range 4*len(s.Pods) + 4 { // annotated, restarted, switched over and recreated is the most
+	for range 4*len(s.Pods) + 6 { // annotated, restarted, switched over and recreated is the most, and poolers wait once
 		step := Plan(s)
 		if step.Kind == None {
 			break
@@ -55,7 +55,12 @@ func (s *State) succeed(step Step) {
 			m.PendingReason = s.keeps(*m)
 			m.PendingRestart = len(m.PendingReason) > 0
 		})
+	case PausePoolers:
+		s.Poolers.Phase = Paused
+	case ResumePoolers:
+		s.Poolers.Phase, s.Poolers.Overdue = Flowing, false
 	case Switchover:
+		s.Poolers.Serving = true
 		role := "replica"
 		s.changeMember(step.Candidate, func(m *Member) { role, m.Role = m.Role, "leader" })
 		s.changeMember(step.Pod, func(m *Member) { m.Role, m.State, m.Lag = role, "running", 0 })

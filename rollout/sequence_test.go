@@ -25,6 +25,12 @@ func TestSequence(t *testing.T) {
 			"RestartPostgres c-1: Patroni reports a pending restart: max_connections: 100 → 200",
 			"RestartPostgres c-0: Patroni reports a pending restart: max_connections: 100 → 200",
 		}},
+		{"poolers are held back for the switchover", 2, []change{outdated(0), func(s *State) { s.Poolers = Poolers{Pausable: true} }}, []string{
+			"PausePoolers c-0 to c-1: container postgres: image: spilo:1 → spilo:2",
+			"Switchover c-0 to c-1: container postgres: image: spilo:1 → spilo:2",
+			"ResumePoolers: the primary takes writes",
+			"Recreate c-0: container postgres: image: spilo:1 → spilo:2",
+		}},
 		{"it ends where it waits", 2, []change{outdated(0, 1), func(s *State) { s.Patroni.Paused = true }}, []string{
 			"Wait c-0: container postgres: image: spilo:1 → spilo:2 (waits: Patroni is paused; resume it with patronictl resume)",
 		}},

@@ -16,6 +16,7 @@ import (
 
 	apiv1 "postgres-operator/api/v1"
 	"postgres-operator/controller"
+	"postgres-operator/render"
 )
 
 // changesFound is the exit code of a plan that is not empty, as diff and terraform have it.
@@ -42,7 +43,7 @@ func parsePlanFlags(args []string, stderr io.Writer) (planFlags, error) {
 	set := flag.NewFlagSet("plan", flag.ContinueOnError)
 	set.StringVar(&f.manifest, "f", "", "manifest of the one cluster to plan for, - for standard input; without it, every cluster")
 	set.StringVar(&f.config, "config", "", "operator configuration to plan with, in place of the one in force")
-	set.StringVar(&f.overlay, "overlay", "", "directory with overlays to plan with")
+	set.StringVar(&f.overlay, "overlay", "", "directory with overlays to plan with, in place of the operator's directory or artifact, and of ConfigMaps of the same names")
 	set.StringVar(&f.from, "from", "", "file or directory with saved objects (kubectl get -o yaml --show-managed-fields), in place of a cluster")
 	set.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig file; KUBECONFIG and the pod's account count without it")
 	set.StringVar(&f.namespace, "n", "", "namespace of the clusters; without it, every namespace that the operator watches")
@@ -77,7 +78,7 @@ func planCommand(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
-	renderer, err := newRenderer(f.overlay)
+	renderer, err := render.New(scene.overlays...)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func savedCluster(t *testing.T, config string) string {
 	require.NoError(t, err)
 	manifest, err := os.ReadFile(minimal)
 	require.NoError(t, err)
-	manifest = append(manifest, "\nstatus: {statefulSetGeneration: 1}"...)
+	manifest = append(manifest, "\nstatus: {statefulSetGeneration: 1, conditions: [{type: Applied, status: 'True'}]}"...)
 	documents := []string{strings.Replace(string(manifest), "metadata:", "metadata:\n  namespace: default\n  uid: abc", 1)}
 	for _, document := range strings.Split(rendered, "\n---\n") {
 		set := &unstructured.Unstructured{}

@@ -175,6 +175,10 @@ func (s stepReport) sentence() string {
 		return fmt.Sprintf("restart Postgres in pod %s, wait until its member is in step again", s.Pod)
 	case rollout.Switchover:
 		return fmt.Sprintf("switch over from %s to %s", s.Pod, s.Candidate)
+	case rollout.PausePoolers:
+		return "hold back the clients of connection poolers, at most for seconds"
+	case rollout.ResumePoolers:
+		return "let the clients of connection poolers go on"
 	case rollout.Annotate:
 		return fmt.Sprintf("annotate pod %s", s.Pod)
 	case rollout.Wait:

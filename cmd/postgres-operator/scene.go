@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
+	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/client-go/rest"
@@ -14,6 +17,7 @@ import (
 
 	"postgres-operator/config"
 	"postgres-operator/controller"
+	"postgres-operator/overlay"
 )
 
 // scene is what there is to plan for: objects, and the operator that looks after them.
@@ -21,6 +25,7 @@ type scene struct {
 	config       config.Config
 	controllerID string
 	objects      *controller.Snapshot
+	overlays     overlay.Set   // to render with
 	live         client.Reader // nil for saved objects
 }
 
@@ -44,11 +49,18 @@ func (f planFlags) look(ctx context.Context, stderr io.Writer) (scene, error) {
 	if err := f.configure(ctx, &s, found, s.live, stderr); err != nil {
 		return s, err
 	}
+	inForce, kinds, err := controller.OverlaysInForce(ctx, s.live, found.source.OperatorNamespace, s.controllerID)
+	if err != nil {
+		return s, err
+	}
+	if s.overlays, err = f.overlays(inForce); err != nil {
+		return s, err
+	}
 	namespaces := s.config.WatchedNamespaces(found.source.OperatorNamespace)
 	if f.namespace != "" {
 		namespaces = []string{f.namespace}
 	}
-	s.objects, err = controller.ReadSnapshot(ctx, s.live, s.config, namespaces)
+	s.objects, err = controller.ReadSnapshot(ctx, s.live, s.config, namespaces, kinds...)
 	return s, err
 }
 
@@ -70,8 +82,34 @@ func (f planFlags) lookAtSaved(ctx context.Context, stderr io.Writer) (scene, er
 	if err := f.configure(ctx, &s, found, anyLabel, stderr); err != nil {
 		return s, err
 	}
+	inForce, _, err := controller.OverlaysInForce(ctx, anyLabel, found.source.OperatorNamespace, s.controllerID)
+	if err != nil {
+		return s, err
+	}
+	if s.overlays, err = f.overlays(inForce); err != nil {
+		return s, err
+	}
 	s.objects, err = controller.NewSnapshot(s.config.ClusterNameLabel, objects)
 	return s, err
+}
+
+// overlays are those in force or, with -overlay, those of its directory in their place. Of the ones in force
+// those of ConfigMaps stay, but for the ones that a folder of the same name stands for.
+func (f planFlags) overlays(inForce overlay.Set) (overlay.Set, error) {
+	if f.overlay == "" {
+		return inForce, nil
+	}
+	set, err := overlay.Directory(f.overlay)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range inForce {
+		replaced := slices.ContainsFunc(set, func(own overlay.Overlay) bool { return path.Base(own.Name) == o.Name })
+		if strings.HasPrefix(o.Source, "ConfigMap ") && !replaced {
+			set = append(set, o)
+		}
+	}
+	return set, set.Check()
 }
 
 // configure takes the configuration of -config, or the one that the operator reads.
