@@ -72,19 +72,17 @@ func try(r Request, say func(place)) ([]Kind, *Failure) {
 	if err := r.Set.Check(); err != nil {
 		return nil, failureOf(err, "")
 	}
-	// One overlay after the other: whoever kills the child knows at which it was.
-	for i := range r.Set {
-		say(place{Overlay: r.Set[i].Name})
-		partly, err := render.New(r.Set[:i+1]...)
-		if err != nil {
-			return nil, failureOf(err, r.Set[i].Name)
-		}
-		if len(r.Clusters) > 0 {
-			say(place{Overlay: r.Set[i].Name, Cluster: nameOf(r.Clusters[0])})
-			// An error shows again below, with all overlays.
-			_, _ = partly.Render(r.Clusters[0])
+	// Each overlay alone: whoever kills the child knows at which it was. What it lacks without the others is
+	// no error yet, and what they do together shows below.
+	for _, o := range r.Set {
+		say(place{Overlay: o.Name})
+		alone, err := render.New(o)
+		if err == nil && len(r.Clusters) > 0 {
+			say(place{Overlay: o.Name, Cluster: nameOf(r.Clusters[0])})
+			_, _ = alone.Render(r.Clusters[0])
 		}
 	}
+	say(place{})
 	renderer, err := render.New(r.Set...)
 	if err != nil {
 		return nil, failureOf(err, "")
