@@ -31,6 +31,7 @@ type patroniStandIn struct {
 	config  map[string]any
 	patches []string
 	status  int // answer to patches; 0 to do them
+	version int // of Postgres, as server_version has it
 
 	noticeAfter time.Duration // until a change shows as pending restart; 0 for never
 	notices     time.Time
@@ -66,6 +67,9 @@ func (p *patroniStandIn) ServeHTTP(answer http.ResponseWriter, r *http.Request) 
 		_, _ = fmt.Fprintf(answer, `{"members":[
 			{"name":"acid-test-0","role":"leader","state":"running","timeline":1,"pending_restart":%t},
 			{"name":"acid-test-1","role":"replica","state":"streaming","timeline":1,"lag":0}]}`, pending)
+		return
+	case "GET /patroni":
+		_, _ = fmt.Fprintf(answer, `{"role":"primary","state":"running","server_version":%d,"patroni":{"version":"4.1.5"}}`, p.version)
 		return
 	case "POST /restart":
 		p.restarts, p.notices = p.restarts+1, time.Time{}
