@@ -94,7 +94,7 @@ func Start(bin string, standby bool) (*Server, error) {
 	}
 	postgres := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(port), "-k", dir,
 		"-c", "listen_addresses="+Host, "-c", "ssl=on", "-c", "fsync=off", "-c", "log_statement=all",
-		"-c", "log_line_prefix=[%a] ", "-c", "shared_buffers=32MB", "-c", "max_wal_senders=0", "-c", "wal_level=minimal",
+		"-c", "log_line_prefix=[%a] ", "-c", "shared_buffers=32MB",
 		"-c", "autovacuum=off", "-c", "jit=off", "-c", "max_wal_size=4GB", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")
 	postgres.SysProcAttr, postgres.Stderr, postgres.Stdout = attributes, log, log
 	if err := postgres.Start(); err != nil {
