@@ -91,7 +91,7 @@ func (p *planner) finish() Step {
 		}
 		return step
 	}
-	if p.Since.IsZero() || len(p.pods()) == 0 {
+	if p.Since.IsZero() || len(p.pods()) == 0 || p.onlyKubernetesTells() {
 		return Step{Kind: None}
 	}
 	if step, ok := p.guard(); ok {
@@ -101,6 +101,12 @@ func (p *planner) finish() Step {
 		return p.waitForMember(waiting)
 	}
 	return Step{Kind: None}
+}
+
+// onlyKubernetesTells: no member can be asked, and Kubernetes calls every pod ready. Where the network keeps the
+// operator from Patroni there is nobody else to believe, and nothing is left to be done that could do harm.
+func (p *planner) onlyKubernetesTells() bool {
+	return len(p.Patroni.Members) == 0 && !slices.ContainsFunc(p.pods(), func(pod Pod) bool { return !ready(pod) })
 }
 
 // mark adds the marks of Zalando's operator for pods that will be recreated, before the first one is:
