@@ -210,8 +210,6 @@ func (r *rotating) lets(role string) map[string]string {
 	return secret
 }
 
-const inAMonth = 31 * 24 * time.Hour
-
 func (r *rotating) spec(edit func(spec map[string]any)) {
 	r.Helper()
 	r.change(clusterName, func(o *unstructured.Unstructured) { edit(o.Object["spec"].(map[string]any)) })

@@ -52,7 +52,7 @@ func TestCookbook(t *testing.T) {
 	k.installForeignKinds(t)
 	k.grantForeignKinds(t)
 	edits := []edit{
-		instances(0), with(true, "spec", "enableMasterLoadBalancer"), with(true, "spec", "enableConnectionPooler"),
+		instances(0), with(true, "spec", "enableConnectionPooler"),
 		with(int64(1), "spec", "connectionPooler", "numberOfInstances"),
 		with(map[string]any{"tier": "gold"}, "metadata", "labels"), with(map[string]any{"contact": "#db"}, "metadata", "annotations"),
 	}
@@ -68,6 +68,10 @@ func TestCookbook(t *testing.T) {
 	}
 	eventually(t, boot, "what the recipes render", func(ctx context.Context) error { return c.holds(ctx, recipes) })
 	t.Logf("%d recipes in force", len(recipes))
+	for _, balanced := range []bool{true, false} { // the class of a load balancer is set when it becomes one
+		c.apply(t, append(edits, with(balanced, "spec", "enableMasterLoadBalancer"))...)
+		eventually(t, boot, "the load balancer follows", func(ctx context.Context) error { return c.holds(ctx, recipes) })
+	}
 
 	k.dropOverlays(t)
 	eventually(t, boot, "no trace of the recipes", func(ctx context.Context) error {

@@ -65,7 +65,7 @@ func TestMembersComeAndGo(t *testing.T) {
 
 func TestMembersAreKeptWithoutDeprecation(t *testing.T) {
 	for _, change := range []func(*config.Config){
-		func(c *config.Config) {},
+		func(*config.Config) {},
 		func(c *config.Config) { c.EnableTeamMemberDeprecation, c.RoleDeletionSuffix = true, "" },
 	} {
 		set := Desired(parse(t, "metadata: {name: acid-test}"), configure(t, change), Extra{Former: []string{"bob"}})

@@ -77,7 +77,7 @@ func (c *checker) compare(path string, archive *txtar.Archive, outcome txtar.Fil
 		c.ok("%s", path)
 		return nil
 	case c.update:
-		archive.Files = append(inputs, outcome)
+		archive.Files = slices.Concat(inputs, []txtar.File{outcome})
 		c.wrote("%s", path)
 		return os.WriteFile(path, txtar.Format(archive), 0o644)
 	case expected.Name == "":

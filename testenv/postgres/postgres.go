@@ -3,6 +3,7 @@
 package postgres
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -59,7 +60,7 @@ func Start(bin string, standby bool) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", Host+":0")
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", Host+":0")
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +75,7 @@ func Start(bin string, standby bool) (*Server, error) {
 	if err := os.WriteFile(password, []byte(Password), 0o644); err != nil {
 		return nil, err
 	}
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "--pwfile", password,
+	initdb := exec.CommandContext(context.Background(), filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "--pwfile", password,
 		"--auth-host=md5", "--auth-local=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
 	initdb.SysProcAttr = attributes
 	if out, err := initdb.CombinedOutput(); err != nil {
@@ -92,7 +93,7 @@ func Start(bin string, standby bool) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	postgres := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(port), "-k", dir,
+	postgres := exec.CommandContext(context.Background(), filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(port), "-k", dir,
 		"-c", "listen_addresses="+Host, "-c", "ssl=on", "-c", "fsync=off", "-c", "log_statement=all",
 		"-c", "log_line_prefix=[%a] ", "-c", "shared_buffers=32MB",
 		"-c", "autovacuum=off", "-c", "jit=off", "-c", "max_wal_size=4GB", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")
@@ -161,8 +162,8 @@ func (s *Server) wait() error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	for range 200 {
-		if err = db.Ping(); err == nil {
+	for range 1200 { // a minute, on a busy machine
+		if err = db.PingContext(context.Background()); err == nil {
 			return nil
 		}
 		time.Sleep(50 * time.Millisecond)
