@@ -86,6 +86,8 @@ func (r *random) special(key string) string {
 		return "Sat:01:00-02:30,3:0-4:59"
 	case "infrastructure_roles_secrets":
 		return "secretname: x/roles, userkey: u, passwordkey: p"
+	case "fleet_wave_size":
+		return r.one("5", "10%")
 	case "secret_name_template":
 		return r.one("{username}.{cluster}.credentials", "{cluster}-{username}.{tprkind}.{tprgroup}")
 	case "pod_service_account_definition":
