@@ -67,6 +67,7 @@ func TestWordsOfALife(t *testing.T) {
 		assert.ElementsMatch(c, []string{
 			apiv1.ConditionReady, apiv1.ConditionProgressing, apiv1.ConditionDegraded, apiv1.ConditionRendered,
 			apiv1.ConditionApplied, apiv1.ConditionRolledOut, apiv1.ConditionConfigured, apiv1.ConditionRolesSynced,
+			apiv1.ConditionVolumesResized, apiv1.ConditionUpgraded,
 		}, types)
 		assert.Equal(c, "True PrimaryAndReplicasReady: 2 of 2 members are ready", condition(pg, apiv1.ConditionReady))
 		assert.Equal(c, "False AsDesired: nothing is changing", condition(pg, apiv1.ConditionProgressing))

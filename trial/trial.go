@@ -72,14 +72,19 @@ func try(r Request, say func(place)) ([]Kind, *Failure) {
 	if err := r.Set.Check(); err != nil {
 		return nil, failureOf(err, "")
 	}
-	// Each overlay alone: whoever kills the child knows at which it was. What it lacks without the others is
-	// no error yet, and what they do together shows below.
-	for _, o := range r.Set {
+	// Each overlay alone: whoever kills the child knows at which it was. An overlay may lean on those before
+	// it; what they all do together shows below.
+	for i, o := range r.Set {
 		say(place{Overlay: o.Name})
-		alone, err := render.New(o)
-		if err == nil && len(r.Clusters) > 0 {
+		tried, err := render.New(o)
+		if err != nil {
+			if tried, err = render.New(r.Set[:i+1]...); err != nil {
+				return nil, failureOf(err, o.Name)
+			}
+		}
+		if len(r.Clusters) > 0 {
 			say(place{Overlay: o.Name, Cluster: nameOf(r.Clusters[0])})
-			_, _ = alone.Render(r.Clusters[0])
+			_, _ = tried.Render(r.Clusters[0])
 		}
 	}
 	say(place{})
