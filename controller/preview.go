@@ -133,6 +133,19 @@ func (p *Previewer) Preview(ctx context.Context, pg *apiv1.Postgresql) Preview {
 	return result
 }
 
+// Input is what the objects of a cluster are rendered from.
+func (p *Previewer) Input(ctx context.Context, pg *apiv1.Postgresql) (render.Input, error) {
+	pass := &clusterPass{cluster: p.clusters, config: p.options.Config, pg: pg, log: logr.Discard(), previews: true}
+	for _, phase := range []func(context.Context) error{
+		pass.observe, pass.validate, pass.notWhileDeleting, pass.mintCredentials, pass.render,
+	} {
+		if err := phase(ctx); err != nil {
+			return render.Input{}, err
+		}
+	}
+	return pass.input, nil
+}
+
 // notWhileDeleting is finishDeletion for those who only look.
 func (p *clusterPass) notWhileDeleting(context.Context) error {
 	if unfinished(p.observed, p.pg.Name) {

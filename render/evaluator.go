@@ -35,7 +35,7 @@ func (e *evaluator) render(input map[string]any, order listOrder) (evaluation, e
 	if err != nil {
 		return evaluation{}, templateError(err)
 	}
-	result := evaluation{at: map[string]func(string) []string{}, overrides: map[int][]patch{}}
+	result := evaluation{at: map[string]func(string) []string{}, values: map[string]cue.Value{}, overrides: map[int][]patch{}}
 	read := decoder{input: input, withheld: kept}
 	for fields.Next() {
 		object, err := read.object(fields.Selector().Unquoted(), fields.Value())
@@ -49,6 +49,7 @@ func (e *evaluator) render(input map[string]any, order listOrder) (evaluation, e
 		}
 		result.objects = append(result.objects, object)
 		result.at[object.ID] = at
+		result.values[object.ID] = fields.Value()
 	}
 	for _, layer := range e.overrides {
 		if result.overrides[layer], err = read.readOverrides(evaluated, layer); err != nil {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"cuelang.org/go/cue"
+
 	"postgres-operator/names"
 	"postgres-operator/overlay"
 )
@@ -37,6 +39,7 @@ func newLayer(o overlay.Overlay, index int) (layer, error) {
 type evaluation struct {
 	objects   []Object
 	at        map[string]func(path string) []string // where the fields of an object come from, by id
+	values    map[string]cue.Value                  // objects before lists are made, by id
 	overrides map[int][]patch                       // by overlay
 }
 
@@ -47,8 +50,15 @@ func (p *program) finish(view View, order listOrder, result evaluation) ([]Objec
 		return result.objects, nil
 	}
 	set := newObjectSet(view, result)
-	if err := set.settle(); err != nil {
+	if err := p.layOver(set, view, order, result); err != nil {
 		return nil, err
+	}
+	return set.objects, nil
+}
+
+func (p *program) layOver(set *objectSet, view View, order listOrder, result evaluation) error {
+	if err := set.settle(); err != nil {
+		return err
 	}
 	var input map[string]any
 	for _, l := range p.layers {
@@ -66,10 +76,10 @@ func (p *program) finish(view View, order listOrder, result evaluation) ([]Objec
 			err = set.settle()
 		}
 		if err != nil {
-			return nil, inOverlay(l.name, err)
+			return inOverlay(l.name, err)
 		}
 	}
-	return set.objects, nil
+	return nil
 }
 
 // objectSet is the objects of a cluster while overlays change them.
@@ -78,6 +88,7 @@ type objectSet struct {
 	objects []Object
 	removed []string                              // ids that an overlay leaves out
 	touched map[string]func(path string) []string // what changed since settle, and from where
+	laid    func(patch)                           // is told of each patch, new objects among them; nil for nobody
 }
 
 func newObjectSet(view View, result evaluation) *objectSet {
@@ -123,6 +134,12 @@ func (o *objectSet) layAll(patches []patch) error {
 	return nil
 }
 
+func (o *objectSet) tell(p patch) {
+	if o.laid != nil {
+		o.laid(p)
+	}
+}
+
 // remove leaves an object out, where the cluster can do without it.
 func (o *objectSet) remove(i int, p patch) error {
 	group, _, _ := strings.Cut(p.id, "/")
@@ -163,6 +180,7 @@ func (o *objectSet) add(documents []document, order listOrder) error {
 		}
 		o.objects = append(o.objects, d.object)
 		o.touched[d.object.ID] = d.at
+		o.tell(patch{id: d.object.ID, content: d.object.Object, at: d.at})
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ import (
 // and bytes, not in time: the same View always gives the same result.
 type goTemplate struct {
 	path     string
+	lines    []string // as it is written
 	template *template.Template
 }
 
@@ -48,7 +49,7 @@ func parseGoTemplate(path string, content []byte) (*goTemplate, error) {
 			defined.Root.Nodes = append([]tree.Node{step}, defined.Root.Nodes...)
 		}
 	}
-	return &goTemplate{path: path, template: t}, nil
+	return &goTemplate{path: path, lines: strings.Split(string(content), "\n"), template: t}, nil
 }
 
 // countSteps puts a step at the beginning of each round of each loop.

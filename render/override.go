@@ -151,6 +151,7 @@ func (o *objectSet) lay(p patch) error {
 	}
 	o.objects[i].Unstructured = merged
 	o.touched[p.id] = p.at
+	o.tell(patch{id: p.id, content: content, at: p.at})
 	return nil
 }
 

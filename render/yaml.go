@@ -35,6 +35,11 @@ func MarshalYAML(objects []Object, options Options) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// Masked is a copy of an object as it may be shown.
+func Masked(object *unstructured.Unstructured) *unstructured.Unstructured {
+	return withoutSecrets(Object{Unstructured: object})
+}
+
 // withoutSecrets is a copy of an object in which stars stand for the data of a
 // Secret and for variables that hold keys or passwords.
 func withoutSecrets(object Object) *unstructured.Unstructured {

@@ -3,6 +3,7 @@
 //	postgres-operator [run]          serve the clusters of a Kubernetes (what the Deployment does)
 //	postgres-operator render -f FILE print the objects that a manifest becomes
 //	postgres-operator plan           print what the operator would change and restart
+//	postgres-operator explain        print where a value of an object comes from
 //	postgres-operator check [DIR]    try overlays of the templates, for editors and CI
 //	postgres-operator template init  make a directory to write overlays in
 package main
@@ -35,6 +36,7 @@ func commands() []command {
 		{"run", "serve the clusters of a Kubernetes (default)", runCommand},
 		{"render", "print the objects that a manifest becomes, offline", renderCommand},
 		{"plan", "print what the operator would change and restart, and write nothing", planCommand},
+		{"explain", "print where a value of an object comes from, and who owns it", explainCommand},
 		{"check", "try a directory of overlays, without a cluster", checkCommand},
 		{"template", "make a directory to write overlays in: template init DIR", templateCommand},
 		{"version", "print the version", versionCommand},
