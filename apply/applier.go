@@ -128,7 +128,34 @@ func (a *Applier) update(ctx context.Context, c *Change) error {
 			return err
 		}
 	}
+	if err := a.release(ctx, c); err != nil {
+		return err
+	}
 	return a.apply(ctx, c)
+}
+
+// release gives a field back that keeps its value when nobody asks for it any longer: once more it is applied, as
+// it would have been made without us, and the apply after that leaves it out.
+func (a *Applier) release(ctx context.Context, c *Change) error {
+	if c.Live.GetKind() != "Service" || c.Live.GetAPIVersion() != "v1" {
+		return nil
+	}
+	const field = "ipFamilyPolicy"
+	_, wanted, _ := unstructured.NestedString(c.desired.Object, "spec", field)
+	_, ours, _ := unstructured.NestedFieldNoCopy(ownedFields(c.Live, a.options.Manager), "f:spec", "f:"+field)
+	if wanted || !ours {
+		return nil
+	}
+	last := c.desired.DeepCopy()
+	if err := unstructured.SetNestedField(last.Object, "SingleStack", "spec", field); err != nil {
+		return failure("apply", c.Ref, err)
+	}
+	obj, err := a.send(ctx, last)
+	if err != nil {
+		return failure("apply", c.Ref, err)
+	}
+	c.Live = obj
+	return nil
 }
 
 // patch changes the live object by a plain update, and sees what then differs.

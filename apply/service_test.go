@@ -56,6 +56,20 @@ func TestServiceSelectorIsOneValue(t *testing.T) {
 	w.idle(object)
 }
 
+// The API server keeps the family policy of a Service when it is no longer applied.
+func TestServiceFamilyPolicyGoes(t *testing.T) {
+	w := newWorld(t)
+	plain := w.object(service)
+	w.must(set(plain, "PreferDualStack", "spec", "ipFamilyPolicy"))
+	require.Equal(t, "PreferDualStack", w.field(plain, "spec", "ipFamilyPolicy"))
+	changes, _ := w.must(plain)
+	require.Contains(t, changes.String(), "spec.ipFamilyPolicy")
+	require.Equal(t, "SingleStack", w.field(plain, "spec", "ipFamilyPolicy"))
+	w.idle(plain)
+	w.patch(plain, "someone", "spec: {ipFamilyPolicy: PreferDualStack}")
+	w.idle(plain)
+}
+
 func TestServiceTypeChanges(t *testing.T) {
 	w := newWorld(t)
 	object := w.object(service)

@@ -162,6 +162,8 @@ func TestVersionAndHelp(t *testing.T) {
 	_, usage, err := run(t, "help")
 	require.NoError(t, err)
 	for _, c := range commands() {
-		require.Contains(t, usage, c.name)
+		if c.summary != "" { // others are none for people
+			require.Contains(t, usage, c.name)
+		}
 	}
 }
