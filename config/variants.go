@@ -108,5 +108,13 @@ func (f field) otherTexts(v string) []any {
 	if json.Valid([]byte(v)) && v != "" {
 		return nil
 	}
-	return []any{v + "x", "other", "123m", "321Mi"}
+	switch f.Format {
+	case "":
+		return []any{v + "x"}
+	case "cpu": // bounds act from above and from below
+		return []any{"1m", "1000"}
+	case "memory":
+		return []any{"1Mi", "1000Gi"}
+	}
+	return []any{v + "x", "other"}
 }
