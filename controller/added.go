@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -43,8 +44,10 @@ type addedKinds struct {
 	watched map[schema.GroupVersionKind]*watchedKind
 }
 
-// watchedKind is one kind; its cache is nil while the kind is not installed.
+// watchedKind is one kind; its cache is nil while the kind is not installed. No overlay in force makes
+// objects of a former one: it is watched for as long as there are some.
 type watchedKind struct {
+	former   time.Time // since when; zero if it is none
 	objects  cache.Cache
 	informer cache.Informer
 	stop     context.CancelFunc
@@ -85,6 +88,7 @@ func (a *addedKinds) follow(gvk schema.GroupVersionKind) knowledge {
 		w = &watchedKind{}
 		a.watched[gvk] = w
 	}
+	w.former = time.Time{}
 	if w.objects == nil {
 		if _, err := a.mgr.GetRESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version); err != nil {
 			return notInstalled
@@ -118,10 +122,84 @@ func (a *addedKinds) kinds() []schema.GroupVersionKind {
 // incomplete tells whether a kind is not installed.
 func (a *addedKinds) incomplete() bool {
 	missing := false
+	former := a.former()
 	for _, gvk := range a.kinds() {
-		missing = a.follow(gvk) == notInstalled || missing
+		if !slices.Contains(former, gvk) {
+			missing = a.follow(gvk) == notInstalled || missing
+		}
 	}
 	return missing
+}
+
+// former are the kinds that no overlay in force makes.
+func (a *addedKinds) former() []schema.GroupVersionKind {
+	if a == nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var former []schema.GroupVersionKind
+	for gvk, w := range a.watched {
+		if !w.former.IsZero() {
+			former = append(former, gvk)
+		}
+	}
+	return former
+}
+
+// want tells which kinds the overlays in force make; all others are former ones.
+func (a *addedKinds) want(kinds []schema.GroupVersionKind) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for gvk, w := range a.watched {
+		switch wanted := slices.Contains(kinds, gvk); {
+		case wanted:
+			w.former = time.Time{}
+		case w.former.IsZero():
+			w.former = time.Now()
+		}
+	}
+}
+
+// retire stops to watch former kinds of which no object of ours is left: their watches would go on for ever,
+// also when the kind is gone, or the right to see it. It tells whether there were such kinds, and whether
+// others wait for their objects to go.
+func (a *addedKinds) retire(ctx context.Context) (retired, waiting bool) {
+	for _, gvk := range a.former() {
+		if a.left(ctx, gvk) {
+			waiting = true
+			continue
+		}
+		a.mu.Lock()
+		if w := a.watched[gvk]; w.stop != nil {
+			w.stop()
+		}
+		delete(a.watched, gvk)
+		a.mu.Unlock()
+		retired = true
+	}
+	return retired, waiting
+}
+
+// left tells whether there is an object of ours, or may be one.
+func (a *addedKinds) left(ctx context.Context, gvk schema.GroupVersionKind) bool {
+	a.mu.Lock()
+	objects, informer, since := a.watched[gvk].objects, a.watched[gvk].informer, a.watched[gvk].former
+	a.mu.Unlock()
+	if time.Since(since) < retireAfter {
+		return true // a pass that began with the former overlays may just make one
+	}
+	if objects == nil {
+		return false // nor is there the kind
+	}
+	list := newList(gvk)
+	if !informer.HasSynced() || objects.List(ctx, list) != nil {
+		return true
+	}
+	return slices.ContainsFunc(list.Items, func(o unstructured.Unstructured) bool { return len(o.GetManagedFields()) > 0 })
 }
 
 func (a *addedKinds) start(gvk schema.GroupVersionKind, w *watchedKind) error {

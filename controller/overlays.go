@@ -11,6 +11,7 @@ import (
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -29,6 +30,13 @@ import (
 	"postgres-operator/registry"
 	"postgres-operator/render"
 	"postgres-operator/trial"
+)
+
+// retireAgain is when objects of former overlays are looked for again, retireAfter how long a kind is a former one
+// before it is forgotten.
+const (
+	retireAgain = 5 * time.Second
+	retireAfter = 10 * time.Second
 )
 
 // overlaysTimeout bounds one pass over the overlays, most of which is the trial.
@@ -151,12 +159,30 @@ func (o *overlays) Reconcile(ctx context.Context, _ reconcile.Request) (reconcil
 		return reconcile.Result{}, err
 	}
 	o.decidedOnce.Do(func() { close(o.decided) })
-	if failure != nil || c.OverlayDirectory != "" || o.added.incomplete() {
+	waiting, err := o.retireKinds(ctx)
+	switch {
+	case err != nil:
+		return reconcile.Result{}, err
+	case waiting:
+		return reconcile.Result{RequeueAfter: retireAgain}, nil
+	case failure != nil || c.OverlayDirectory != "" || o.added.incomplete():
 		// A cluster that goes may take the reason with it, a directory tells of no change, nor does a
 		// kind that is installed.
 		return reconcile.Result{RequeueAfter: spread(c.RepairPeriod)}, nil
 	}
 	return reconcile.Result{}, nil
+}
+
+// retireKinds forgets the kinds that only former overlays had objects of, when these are gone.
+func (o *overlays) retireKinds(ctx context.Context) (waiting bool, err error) {
+	retired, waiting := o.added.retire(ctx)
+	if !retired {
+		return waiting, nil
+	}
+	o.mu.RLock()
+	set := o.force.set
+	o.mu.RUnlock()
+	return waiting, o.keep(ctx, set, nil)
 }
 
 // decide puts the overlays in force that there are, or says why not.
@@ -182,6 +208,11 @@ func (o *overlays) decide(ctx context.Context, c config.Config) (*trial.Failure,
 	if err != nil {
 		return &trial.Failure{Text: err.Error()}, nil
 	}
+	wanted := make([]schema.GroupVersionKind, 0, len(result.Kinds))
+	for _, k := range result.Kinds {
+		wanted = append(wanted, k.GroupVersionKind)
+	}
+	o.added.want(wanted)
 	if err := o.keep(ctx, set, result.Kinds); err != nil {
 		return nil, err
 	}

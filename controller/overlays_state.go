@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/go-logr/logr"
@@ -49,6 +50,9 @@ const (
 type kept struct {
 	Set   overlay.Set               `json:"set"`
 	Kinds []schema.GroupVersionKind `json:"kinds"` // that overlays add or have added
+
+	// Former are those of them that only objects are left of.
+	Former []schema.GroupVersionKind `json:"former,omitempty"`
 }
 
 var (
@@ -121,6 +125,9 @@ func (o *overlays) restore(ctx context.Context) error {
 	for _, gvk := range before.Kinds {
 		o.added.follow(gvk)
 	}
+	o.added.want(slices.DeleteFunc(slices.Clone(before.Kinds), func(gvk schema.GroupVersionKind) bool {
+		return slices.Contains(before.Former, gvk)
+	}))
 	f := inForce{digest: before.Set.Digest(), set: before.Set}
 	if f.renderer, f.err = render.New(before.Set...); f.err != nil {
 		f.err = fmt.Errorf("the overlays in force do not fit this version of the operator, all objects stay as they are: %w", f.err)
@@ -138,7 +145,7 @@ func (o *overlays) keep(ctx context.Context, set overlay.Set, added []trial.Kind
 	for _, k := range added {
 		o.added.follow(k.GroupVersionKind)
 	}
-	content, err := pack(kept{Set: set, Kinds: o.added.kinds()})
+	content, err := pack(kept{Set: set, Kinds: o.added.kinds(), Former: o.added.former()})
 	if err != nil {
 		return err
 	}
@@ -171,7 +178,7 @@ func (o *overlays) report(ctx context.Context, failure *trial.Failure) error {
 			return nil
 		}
 	}
-	content, err := pack(kept{Set: f.set, Kinds: o.added.kinds()})
+	content, err := pack(kept{Set: f.set, Kinds: o.added.kinds(), Former: o.added.former()})
 	if err != nil {
 		return err
 	}

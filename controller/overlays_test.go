@@ -160,6 +160,11 @@ func TestAddedKinds(t *testing.T) {
 	w.start()
 	w.disappears(networkPolicyKind, policy)
 	w.overlaysAre(stateInForce, "", "")
+	w.eventually(func(c *assert.CollectT) {
+		_, kinds, err := OverlaysInForce(w.Context(), w.client, w.namespace, "")
+		assert.NoError(c, err)
+		assert.Empty(c, kinds)
+	}, "a kind that nobody makes any longer is not watched")
 
 	w.lay("network", aNetworkPolicy)
 	w.appears(networkPolicyKind, policy)
