@@ -71,7 +71,8 @@ func supervise(who identity, environment, watched []string) (int, error) {
 			if !ended {
 				continue
 			}
-			if stopping || time.Since(started) < tooShort {
+			killed := status.Signaled() && status.Signal() == syscall.SIGKILL // as a major upgrade does it, whenever it comes
+			if stopping || time.Since(started) < tooShort && !killed {
 				return exitCode(status), nil
 			}
 			log.Printf("entry point: patroni ended with code %d, starting it again", exitCode(status))
