@@ -88,7 +88,6 @@ func (a *addedKinds) follow(gvk schema.GroupVersionKind) knowledge {
 		w = &watchedKind{}
 		a.watched[gvk] = w
 	}
-	w.former = time.Time{}
 	if w.objects == nil {
 		if _, err := a.mgr.GetRESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version); err != nil {
 			return notInstalled
@@ -147,7 +146,8 @@ func (a *addedKinds) former() []schema.GroupVersionKind {
 	return former
 }
 
-// want tells which kinds the overlays in force make; all others are former ones.
+// want tells which kinds the overlays in force make; all others are former ones. One that is made for a later cluster
+// may be called so as well: as long as there is an object of it, that changes nothing.
 func (a *addedKinds) want(kinds []schema.GroupVersionKind) {
 	if a == nil {
 		return
