@@ -42,6 +42,10 @@ func (p *planner) unfit(pod Pod, leader Member) string {
 	switch {
 	case member.NoFailover:
 		return fmt.Sprintf("member %s has the tag nofailover", pod.Name)
+	case leader.Role == "leader" && member.State != "streaming":
+		// The leader waits for those that stream before it goes, and for nobody else. Up to the allowed lag would be lost,
+		// and the lag that Patroni tells is as old as its loop.
+		return fmt.Sprintf("member %s does not stream from the leader", pod.Name)
 	case p.synchronous() && !member.synchronous():
 		return fmt.Sprintf("member %s is not a synchronous standby", pod.Name)
 	case member.Timeline != 0 && leader.Timeline != 0 && member.Timeline != leader.Timeline:

@@ -156,6 +156,8 @@ func TestPlan(t *testing.T) {
 		{"replicas first, high ordinal first", 3, []change{allOld}, "Recreate c-2" + image},
 		{"next replica", 3, []change{outdated(0, 1)}, "Recreate c-1" + image},
 		{"then switch over", 3, []change{outdated(0)}, "Switchover c-0 to c-1" + image},
+		{"nobody takes over who does not stream", 2, []change{outdated(0), state(1, "running")},
+			"Wait c-0" + image + " (waits: no replica can take over: member c-1 does not stream from the leader)"},
 		{"former primary last", 3, []change{outdated(0), role(0, "replica"), state(0, "streaming"), role(1, "leader"), state(1, "running")}, "Recreate c-0" + image},
 		{"leader is not the first pod", 3, []change{allOld, role(0, "replica"), state(0, "streaming"), role(2, "leader"), state(2, "running")}, "Recreate c-1" + image},
 		{"synchronous standby moves late", 3, []change{allOld, role(2, "sync_standby")}, "Recreate c-1" + image},

@@ -48,7 +48,10 @@ func (s *State) succeed(step Step) {
 	case Recreate:
 		s.changePod(step.Pod, func(pod *Pod) { *pod = s.Fresh(pod.Name) })
 		s.changeMember(step.Pod, func(m *Member) {
-			m.State, m.Lag, m.PendingRestart, m.PendingReason = "running", 0, false, nil
+			m.State, m.Lag, m.PendingRestart, m.PendingReason = "streaming", 0, false, nil
+			if m.leads() {
+				m.State = "running"
+			}
 		})
 	case RestartPostgres:
 		s.changeMember(step.Pod, func(m *Member) {
@@ -63,7 +66,7 @@ func (s *State) succeed(step Step) {
 		s.Poolers.Serving = true
 		role := "replica"
 		s.changeMember(step.Candidate, func(m *Member) { role, m.Role = m.Role, "leader" })
-		s.changeMember(step.Pod, func(m *Member) { m.Role, m.State, m.Lag = role, "running", 0 })
+		s.changeMember(step.Pod, func(m *Member) { m.Role, m.State, m.Lag = role, "streaming", 0 })
 	}
 }
 
