@@ -89,7 +89,7 @@ func TestExplainSaved(t *testing.T) {
 		}
 		require.NoError(t, unstructured.SetNestedField(set.Object, int64(7), "spec", "replicas"))
 		require.NoError(t, unstructured.SetNestedField(set.Object, int64(10), "spec", "revisionHistoryLimit"))
-		fields := func(text string) *metav1.FieldsV1 { return metav1.NewFieldsV1(text) }
+		fields := metav1.NewFieldsV1
 		set.SetManagedFields([]metav1.ManagedFieldsEntry{
 			{Manager: "operator", Operation: "Apply", APIVersion: "apps/v1", FieldsType: "FieldsV1",
 				FieldsV1: fields(`{"f:spec":{"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"postgres\"}":{".":{},"f:image":{}}}}}}}`)},
