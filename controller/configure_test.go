@@ -252,7 +252,6 @@ func TestPendingRestartIsNoticed(t *testing.T) {
 	p.mu.Unlock()
 	w.change(clusterName, setParameters(map[string]any{"max_connections": "200"}))
 	w.configured("False Changing: set postgresql/parameters/max_connections", "failsafe_mode", "postgresql/parameters/max_connections")
-	w.reaches(clusterName, apiv1.ClusterStatusUpdating)
 	w.eventually(func(c *assert.CollectT) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
