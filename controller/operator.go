@@ -72,6 +72,9 @@ type Options struct {
 func Run(ctx context.Context, o Options) error {
 	o.REST = withoutRateLimit(o.REST)
 	o.REST.WarningHandler = quiet{o.Log}
+	if err := awaitAPIServer(ctx, o); err != nil {
+		return err
+	}
 	scheme, err := newScheme()
 	if err != nil {
 		return err

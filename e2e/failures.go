@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,23 +48,18 @@ func (k kube) local(t *testing.T, args ...string) {
 func (k kube) cutOff(t *testing.T, node string) (heal func()) {
 	t.Helper()
 	k.local(t, "node", "cut", node)
-	done := false
-	heal = func() {
-		if !done {
-			done = true
-			k.local(t, "node", "heal", node)
-		}
-	}
+	heal = sync.OnceFunc(func() { k.local(t, "node", "heal", node) })
 	t.Cleanup(heal)
 	return heal
 }
 
-// stopAPIServer stops the API server for a time.
-func (k kube) stopAPIServer(t *testing.T, d time.Duration) {
+// stopAPIServer stops the API server until the returned function or the end of the test.
+func (k kube) stopAPIServer(t *testing.T) (start func()) {
 	t.Helper()
-	defer k.local(t, "apiserver", "start")
+	start = sync.OnceFunc(func() { k.local(t, "apiserver", "start") })
+	t.Cleanup(start)
 	k.local(t, "apiserver", "stop")
-	<-time.After(d)
+	return start
 }
 
 // refuse makes Patroni in a pod answer 503 to everybody outside the pod until the returned function or
@@ -89,14 +85,10 @@ func refuse(t *testing.T, pod corev1.Pod) (restore func()) {
 		return err
 	}
 	require.NoError(t, rule("-A"))
-	done := false
-	restore = func() {
-		if !done {
-			done = true
-			_ = rule("-D") // the pod may be gone
-			_ = server.Close()
-		}
-	}
+	restore = sync.OnceFunc(func() {
+		_ = rule("-D") // the pod may be gone
+		_ = server.Close()
+	})
 	t.Cleanup(restore)
 	return restore
 }

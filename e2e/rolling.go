@@ -50,6 +50,8 @@ type rolling struct {
 	leads []string               // pods in the order in which they led
 	worst int                    // most members that were not there or not ready at once
 	why   string
+
+	excused bool // worst is not counted, see excuse
 }
 
 // watchRollout begins to watch a cluster that runs.
@@ -111,7 +113,9 @@ func (r *rolling) look(ctx context.Context) error {
 			r.leads = append(r.leads, pod.Name)
 		}
 	}
-	if down := r.members - len(there); down > r.worst {
+	down := r.members - len(there)
+	r.excused = r.excused && down > 0
+	if !r.excused && down > r.worst {
 		r.worst, r.why = down, fmt.Sprintf("up at %s: %s", time.Now().Format("15:04:05.000"), strings.Join(there, ", "))
 	}
 	return nil
@@ -131,6 +135,13 @@ func postgresRuns(ctx context.Context, pod corev1.Pod) bool {
 	}
 	_ = answer.Body.Close()
 	return answer.StatusCode == http.StatusOK
+}
+
+// excuse leaves out of account how many members are down until all are up again.
+func (r *rolling) excuse() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.excused = true
 }
 
 // recreated is how often pods were recreated so far, in all.
