@@ -87,7 +87,7 @@ func startServer(bin string, standby bool) (*testServer, error) {
 }
 
 // exec runs statements by hand, as a person would with psql.
-func (s *testServer) exec(t *testing.T, database string, statements ...string) {
+func (s *testServer) exec(t testing.TB, database string, statements ...string) {
 	t.Helper()
 	require.NoError(t, s.try(database, statements...))
 }
@@ -122,7 +122,7 @@ func (s *testServer) handle(database string, statements ...string) (*sql.DB, err
 }
 
 // list runs a query of one column.
-func (s *testServer) list(t *testing.T, database, query string, args ...any) []string {
+func (s *testServer) list(t testing.TB, database, query string, args ...any) []string {
 	t.Helper()
 	db, err := s.byHand.Open(database)
 	require.NoError(t, err)
@@ -141,7 +141,7 @@ func (s *testServer) list(t *testing.T, database, query string, args ...any) []s
 }
 
 // reset empties the server and makes the roles that Spilo's bootstrap makes.
-func (s *testServer) reset(t *testing.T) {
+func (s *testServer) reset(t testing.TB) {
 	t.Helper()
 	for _, name := range s.list(t, maintenance, `SELECT datname FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1')`) {
 		s.exec(t, maintenance, "DROP DATABASE "+ident(name)+" WITH (FORCE)")
@@ -157,7 +157,7 @@ func (s *testServer) reset(t *testing.T) {
 }
 
 // logged returns the statements that were run since an earlier length of the log.
-func (s *testServer) logged(t *testing.T, since int) (statements []string, length int) {
+func (s *testServer) logged(t testing.TB, since int) (statements []string, length int) {
 	t.Helper()
 	log, err := os.Open(s.log)
 	require.NoError(t, err)

@@ -44,7 +44,7 @@ spec:
   - {applicationId: x, database: app, tables: {t: {eventType: e}}}
 `
 
-func parse(t *testing.T, manifest string) *apiv1.Postgresql {
+func parse(t testing.TB, manifest string) *apiv1.Postgresql {
 	t.Helper()
 	var m apiv1.Postgresql
 	require.NoError(t, yaml.UnmarshalStrict([]byte(manifest), &m))
@@ -73,7 +73,7 @@ func passwordsFor(server *testServer, set Set) Passwords {
 }
 
 // mustSync syncs and demands that nothing is left to be done and nothing went wrong.
-func mustSync(t *testing.T, server *testServer, set Set, passwords Passwords) Report {
+func mustSync(t testing.TB, server *testServer, set Set, passwords Passwords) Report {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -83,7 +83,7 @@ func mustSync(t *testing.T, server *testServer, set Set, passwords Passwords) Re
 	return report
 }
 
-func logSize(t *testing.T, server *testServer) int {
+func logSize(t testing.TB, server *testServer) int {
 	t.Helper()
 	info, err := os.Stat(server.log)
 	require.NoError(t, err)
