@@ -39,11 +39,12 @@ var fleetRolloutKind = apiv1.GroupVersion.WithKind(apiv1.KindFleetRollout)
 // like its lease, so that operators with different controller ids have one each.
 type fleetRollout struct {
 	key    types.NamespacedName
+	reader client.Reader
 	served bool // the API server knows the kind; it is looked for only where waves are configured
 }
 
 func newFleetRollout(mgr manager.Manager, o Options, c config.Config) fleetRollout {
-	f := fleetRollout{key: types.NamespacedName{Namespace: o.Source.OperatorNamespace, Name: leaseID(o.ControllerID)}}
+	f := fleetRollout{key: fleetRolloutKey(o.Source.OperatorNamespace, o.ControllerID), reader: mgr.GetClient()}
 	if !c.Waves() {
 		return f
 	}
@@ -54,13 +55,17 @@ func newFleetRollout(mgr manager.Manager, o Options, c config.Config) fleetRollo
 	return f
 }
 
-// read returns the object from the cache, nil if there is none.
-func (f fleetRollout) read(ctx context.Context, reader client.Reader) (*apiv1.FleetRollout, error) {
+func fleetRolloutKey(operatorNamespace, controllerID string) types.NamespacedName {
+	return types.NamespacedName{Namespace: operatorNamespace, Name: leaseID(controllerID)}
+}
+
+// read returns the object, nil if there is none.
+func (f fleetRollout) read(ctx context.Context) (*apiv1.FleetRollout, error) {
 	if !f.served {
 		return nil, nil
 	}
 	o := &apiv1.FleetRollout{}
-	if err := reader.Get(ctx, f.key, o); apierrors.IsNotFound(err) {
+	if err := f.reader.Get(ctx, f.key, o); apierrors.IsNotFound(err) {
 		return nil, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("read fleetrollout %s: %w", f.key, err)
@@ -142,7 +147,7 @@ func fleetFactsChanged() predicate.Predicate {
 // Reconcile implements reconcile.Reconciler.
 func (r *fleetReconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
 	c := r.settings.get()
-	progress, err := r.fleet.read(ctx, r.client)
+	progress, err := r.fleet.read(ctx)
 	if err != nil {
 		return reconcile.Result{}, err
 	}

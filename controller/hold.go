@@ -24,6 +24,7 @@ const statefulSetID = "statefulset"
 type holding struct {
 	hold.Decision
 	closable bool // something may be held at all
+	part     bool // not all waits: what the manifest changes in the template goes in
 	windows  []window.Window
 	from     apiv1.RenderedFrom
 	fleet    string // digest of what is the same for all clusters; empty without waves
@@ -91,6 +92,7 @@ func (p *clusterPass) decide(ctx context.Context, template hold.Template, gate h
 	}
 	change := hold.Change{Current: present.Template, Former: former, Desired: template, LazyImages: p.config.EnableLazySpiloUpgrade}
 	p.holding.Decision, err = hold.Decide(change, gate)
+	p.holding.part = !hold.Equal(p.holding.Template, present.Template)
 	if err != nil || p.holding.Waits == hold.Nothing || p.pg.Annotations[names.FleetChange] != hold.Approved {
 		return manifest, text, err
 	}
@@ -139,7 +141,7 @@ func (p *clusterPass) gate(ctx context.Context) (hold.Gate, error) {
 	if p.holding.fleet, err = p.fleetDigest(ctx, p.config, p.sources); err != nil {
 		return g, err
 	}
-	progress, err := p.fleet.read(ctx, p.client)
+	progress, err := p.fleet.read(ctx)
 	if err != nil || progress == nil {
 		return g, err
 	}

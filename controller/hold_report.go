@@ -16,15 +16,19 @@ import (
 // maxHeldReasons is how many fields the condition Held names.
 const maxHeldReasons = 10
 
-// heldVerdict says which change waits, why it would restart pods, and how to let it through.
+// heldVerdict tells of the change that waits, if there is one.
 func (p *clusterPass) heldVerdict() verdict {
 	if p.holding.Waits == hold.Nothing {
 		return bad(apiv1.ConditionHeld, "NothingWaits", "the pod template is as rendered")
 	}
-	message := fmt.Sprintf("%s would restart pods: %s. %s To let it through: kubectl annotate -n %s postgresql %s %s=%s --overwrite",
+	return good(apiv1.ConditionHeld, "WaitsFor"+string(p.holding.Waits), p.heldMessage())
+}
+
+// heldMessage says which change waits, why it would restart pods, and how to let it through.
+func (p *clusterPass) heldMessage() string {
+	return fmt.Sprintf("%s would restart pods: %s. %s To let it through: kubectl annotate -n %s postgresql %s %s=%s --overwrite",
 		p.changedInputs(), firstOf(p.holding.Reasons, maxHeldReasons), p.waitsFor(),
 		p.pg.Namespace, p.pg.Name, names.FleetChange, p.holding.Digest)
-	return good(apiv1.ConditionHeld, "WaitsFor"+string(p.holding.Waits), message)
 }
 
 func (p *clusterPass) waitsFor() string {
@@ -88,6 +92,15 @@ func (p *clusterPass) heldChange() *apiv1.HeldChange {
 		return nil
 	}
 	return &apiv1.HeldChange{Change: p.holding.Digest, WaitsFor: string(p.holding.Waits)}
+}
+
+// previewHeld is the change that would wait.
+func (p *clusterPass) previewHeld() *HeldPreview {
+	change := p.heldChange()
+	if change == nil {
+		return nil
+	}
+	return &HeldPreview{HeldChange: *change, Message: p.heldMessage(), Part: p.holding.part}
 }
 
 // spareHeld leaves out of what may be pruned whatever the present pod template refers to: a pod that is

@@ -97,8 +97,11 @@ func (o *overlays) digest() string {
 	if len(o.force.set) == 0 {
 		return ""
 	}
-	return o.force.digest[:min(12, len(o.force.digest))]
+	return shortDigest(o.force.digest)
 }
+
+// shortDigest is one as the status of clusters has it.
+func shortDigest(digest string) string { return digest[:min(12, len(digest))] }
 
 // failureOf is what is wrong with the overlays that are not in force, if it was found with this cluster.
 func (o *overlays) failureOf(cluster types.NamespacedName) string {

@@ -32,11 +32,14 @@ type Previewer struct {
 
 // PreviewOptions are what an operator would have: its configuration, its templates, and what it sees.
 type PreviewOptions struct {
-	Config       config.Config
-	ControllerID string
-	Renderer     *render.Renderer
-	Objects      *Snapshot
-	Now          func() time.Time
+	Config            config.Config
+	ControllerID      string
+	OperatorNamespace string
+	Version           string // of the operator
+	Renderer          *render.Renderer
+	Overlays          string // digest of those that Renderer has
+	Objects           *Snapshot
+	Now               func() time.Time
 
 	// Live reads objects that are not in the snapshot: those of others that the configuration refers to,
 	// or that are in the way. nil when there is no API server to ask.
@@ -55,13 +58,22 @@ type Preview struct {
 	Changes apply.ChangeSet
 	// Rollout is what becomes of the pods.
 	Rollout RolloutPreview
-	// Waits is what the change of the pods would wait for, because it is the fleet's and not this user's:
-	// Approval, Window or Wave; empty where it would go through at once.
-	Waits string
+	// Held is the change of the pods that would wait, because it is the fleet's and not this user's; nil where
+	// all goes through at once.
+	Held *HeldPreview
 	// Database is what would be changed inside Postgres.
 	Database DatabasePreview
 	// Err is why the operator would leave the cluster as it is.
 	Err error
+}
+
+// HeldPreview is a change of pods that would wait.
+type HeldPreview struct {
+	apiv1.HeldChange
+	// Message is that of the condition Held.
+	Message string
+	// Part: what the manifest changes in the pods would not wait.
+	Part bool
 }
 
 // Changed tells whether the operator would do anything.
@@ -79,6 +91,7 @@ func NewPreviewer(o PreviewOptions) (*Previewer, error) {
 	s := shared{
 		client: readOnly{o.Objects, o.Objects.scheme}, live: past, references: &references{fixed: past},
 		settings: newSettings(o.Config, nil), events: newEvents(noEvents{}), controllerID: o.ControllerID, now: o.Now,
+		version: o.Version, fleet: previewedFleet(o, past),
 		teams: teams.NewAPI(), teamObjects: o.Config.EnablePostgresTeamCRD && o.Objects.installed(postgresTeamKind),
 	}
 	s.added = &addedKinds{fixed: o.Objects}
@@ -95,6 +108,14 @@ func NewPreviewer(o PreviewOptions) (*Previewer, error) {
 	}
 	rollouts.nodes = &nodes{reader: o.Objects, known: func() bool { return o.Objects.installed(nodeKind) }}
 	return &Previewer{options: o, clusters: clusters, rollout: rollouts, roles: newRoles(s)}, nil
+}
+
+// previewedFleet is the progress of waves. Saved objects do not tell which kinds are installed.
+func previewedFleet(o PreviewOptions, reader client.Reader) fleetRollout {
+	return fleetRollout{
+		key: fleetRolloutKey(o.OperatorNamespace, o.ControllerID), reader: reader,
+		served: o.Live == nil || o.Objects.installed(fleetRolloutKind),
+	}
 }
 
 // Serves tells whether the operator looks after a cluster: another may, or it is being deleted.
@@ -114,10 +135,11 @@ func (p *Previewer) Preview(ctx context.Context, pg *apiv1.Postgresql) Preview {
 			return result
 		}
 	}
+	pass.sources = shortDigest(p.options.Overlays)
 	if result.Err = pass.hold(ctx); result.Err != nil {
 		return result
 	}
-	result.Warnings, result.Waits = pass.warnings, string(pass.holding.Waits)
+	result.Warnings, result.Held = pass.warnings, pass.previewHeld()
 	if result.Changes, result.Err = pass.planned(ctx); result.Err != nil {
 		return result
 	}
