@@ -83,7 +83,8 @@ func planCommand(ctx context.Context, args []string, stdout, stderr io.Writer) e
 		return err
 	}
 	previewer, err := controller.NewPreviewer(controller.PreviewOptions{
-		Config: scene.config, ControllerID: scene.controllerID, Renderer: renderer,
+		Config: scene.config, ControllerID: scene.controllerID, OperatorNamespace: scene.operatorNamespace, Version: version,
+		Renderer: renderer, Overlays: scene.overlays.Digest(),
 		Objects: scene.objects, Live: scene.live, Now: time.Now, AskPatroni: f.patroni, AskDatabases: f.sql,
 	})
 	if err != nil {

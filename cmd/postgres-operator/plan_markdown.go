@@ -19,10 +19,13 @@ func (r planReport) markdown() string {
 		}
 		fence := "```"
 		body := group[0].body(false)
+		if len(group) > 1 {
+			body += group[0].Held.others()
+		}
 		for strings.Contains(body, fence) {
 			fence += "`"
 		}
-		fmt.Fprintf(&b, "\n<details><summary>%s</summary>\n\n%sdiff\n%s%s\n\n</details>\n", listed(names), fence, asDiff(body), fence)
+		fmt.Fprintf(&b, "\n<details><summary>%s</summary>\n\n%sdiff\n%s%s\n\n</details>\n", listed(names)+group[0].Held.flag(), fence, asDiff(body), fence)
 	}
 	return b.String()
 }
@@ -36,7 +39,7 @@ func (r planReport) restarts() string {
 	for _, c := range r.Clusters {
 		for _, pod := range c.Pods {
 			if rows++; rows <= maxRestarts {
-				fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", c.key(), pod.Pod, words(pod.Action), cell(pod.Reason))
+				fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", c.key(), pod.Pod, words(pod.Action)+c.Held.flag(), cell(pod.Reason))
 			}
 		}
 	}
@@ -44,6 +47,17 @@ func (r planReport) restarts() string {
 		fmt.Fprintf(&b, "| … | %s | | |\n", count(more, "more pod", "more pods"))
 	}
 	return b.String()
+}
+
+// flag marks in a line that something has to be let through first.
+func (h *heldReport) flag() string {
+	switch {
+	case h == nil:
+		return ""
+	case h.Part:
+		return ", partly held"
+	}
+	return ", held"
 }
 
 // cell is a text that fits into a table.

@@ -21,6 +21,7 @@ type planSummary struct {
 	Clusters   int `json:"clusters"`
 	Changed    int `json:"changed"`
 	Failed     int `json:"failed"`
+	Held       int `json:"held"`       // clusters whose change of pods would wait
 	Objects    int `json:"objects"`    // that change
 	Recreated  int `json:"recreated"`  // pods
 	Restarted  int `json:"restarted"`  // pods whose Postgres restarts in place
@@ -33,6 +34,7 @@ type clusterReport struct {
 	Error      string         `json:"error,omitempty"`
 	Warnings   []string       `json:"warnings,omitempty"`
 	Objects    []objectReport `json:"objects,omitempty"` // that change
+	Held       *heldReport    `json:"held,omitempty"`    // what has to be let through first
 	Pods       []podReport    `json:"pods,omitempty"`    // that do not stay as they are
 	Steps      []stepReport   `json:"steps,omitempty"`   // in their order, if all goes well
 	Patroni    []string       `json:"patroni,omitempty"` // changes of its configuration
@@ -62,6 +64,14 @@ type fieldReport struct {
 	diff apply.FieldDiff
 }
 
+// heldReport is a change of pods that would wait, in the words of status.held and of the condition Held.
+type heldReport struct {
+	WaitsFor string `json:"waitsFor"`
+	Change   string `json:"change"`
+	Message  string `json:"message"`
+	Part     bool   `json:"part,omitempty"` // what the manifest changes does not wait
+}
+
 type podReport struct {
 	Pod    string         `json:"pod"`
 	Action rollout.Action `json:"action"`
@@ -87,6 +97,9 @@ func reportOf(previews []controller.Preview) planReport {
 		if p.Changed() {
 			r.Summary.Changed++
 		}
+		if c.Held != nil {
+			r.Summary.Held++
+		}
 		r.Summary.Objects += len(c.Objects)
 		r.Summary.Statements += len(c.Statements)
 		for _, pod := range c.Pods {
@@ -111,6 +124,9 @@ func clusterReportOf(p controller.Preview) clusterReport {
 	}
 	for _, change := range p.Changes.Changed() {
 		c.Objects = append(c.Objects, objectReportOf(change))
+	}
+	if p.Held != nil {
+		c.Held = &heldReport{p.Held.WaitsFor, p.Held.Change, p.Held.Message, p.Held.Part}
 	}
 	for _, v := range p.Rollout.Verdicts {
 		if v.Action != rollout.Keep {
@@ -178,6 +194,9 @@ func (s planSummary) sentence() string {
 	}
 	if s.Recreated+s.Restarted == 0 {
 		text += ", no member restarts"
+	}
+	if s.Held > 0 {
+		text += ", " + count(s.Held, "change of pods is held", "changes of pods are held")
 	}
 	if s.Statements > 0 {
 		text += ", " + count(s.Statements, "statement of SQL", "statements of SQL")

@@ -8,13 +8,19 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
+
+	apiv1 "postgres-operator/api/v1"
+	"postgres-operator/hold"
+	"postgres-operator/names"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected results in testdata")
@@ -27,7 +33,7 @@ func savedCluster(t *testing.T, config string) string {
 	require.NoError(t, err)
 	manifest, err := os.ReadFile(minimal)
 	require.NoError(t, err)
-	manifest = append(manifest, "\nstatus: {statefulSetGeneration: 1, conditions: [{type: Applied, status: 'True'}]}"...)
+	manifest = append(manifest, "\nstatus: {statefulSetGeneration: 1, conditions: [{type: Applied, status: 'True'}], rendered: {operator: dev, configuration: former}}"...)
 	documents := []string{strings.Replace(string(manifest), "metadata:", "metadata:\n  namespace: default\n  uid: abc", 1)}
 	for _, document := range strings.Split(rendered, "\n---\n") {
 		set := &unstructured.Unstructured{}
@@ -37,6 +43,7 @@ func savedCluster(t *testing.T, config string) string {
 			continue
 		}
 		set.SetGeneration(1)
+		set.SetAnnotations(map[string]string{names.RenderedFrom: recordOf(t, set)})
 		require.NoError(t, unstructured.SetNestedMap(set.Object, map[string]any{"observedGeneration": int64(1), "updateRevision": "old"}, "status"))
 		text, err := yaml.Marshal(set.Object)
 		require.NoError(t, err)
@@ -54,9 +61,35 @@ func savedCluster(t *testing.T, config string) string {
 	return file(t, "saved.yaml", strings.Join(documents, "\n---\n"))
 }
 
+// recordOf is the record that stands on a StatefulSet where something may be held.
+func recordOf(t *testing.T, set *unstructured.Unstructured) string {
+	t.Helper()
+	content, err := os.ReadFile(minimal)
+	require.NoError(t, err)
+	pg, err := apiv1.DecodeStrict(content)
+	require.NoError(t, err)
+	manifest, err := hold.Plain(map[string]any{"labels": pg.Labels, "annotations": pg.Annotations, "spec": pg.Spec})
+	require.NoError(t, err)
+	template, _, err := unstructured.NestedMap(set.Object, "spec", "template")
+	require.NoError(t, err)
+	text, err := hold.Record{Manifest: manifest, Template: template}.Text("")
+	require.NoError(t, err)
+	return text
+}
+
 const running = "docker_image: example.org/spilo:1\nsecret_name_template: '{username}.{cluster}'\n"
 
-// Each file of testdata/plan holds what is planned, and what is printed; image.txtar in every form.
+// stable puts words in the place of what is another one each time, or with each change of a template.
+func stable(out, window string) string {
+	digest := regexp.MustCompile(`(fleet-change=|"change": ")[0-9a-f]{12}`)
+	return digest.ReplaceAllString(strings.ReplaceAll(out, window, closed), "${1}DIGEST")
+}
+
+// closed stands in testdata for an hour that is far away from now.
+const closed = "CLOSED"
+
+// Each file of testdata/plan holds what is planned, and what is printed: as text, and in each other form
+// that the file has already.
 func TestPlan(t *testing.T) {
 	t.Setenv("CONFIG_MAP_NAME", "")
 	paths, err := filepath.Glob("../../testdata/plan/*.txtar")
@@ -69,28 +102,30 @@ func TestPlan(t *testing.T) {
 			args := []string{"plan", "--from", savedCluster(t, running)}
 			conf := running
 			var results []txtar.File
+			forms := []string{"text"}
 			directory := "none"
+			window := time.Now().UTC().Add(10*time.Hour).Format("15:00") + "-" + time.Now().UTC().Add(11*time.Hour).Format("15:00")
 			for _, f := range archive.Files {
 				switch {
 				case f.Name == "config.yaml":
-					conf += string(f.Data)
+					conf += strings.ReplaceAll(string(f.Data), closed, window)
 				case f.Name == "manifest.yaml":
 					args = append(args, "-f", file(t, "manifest.yaml", string(f.Data)))
 				case strings.HasPrefix(f.Name, "overlay"):
 					directory = filepath.Dir(file(t, f.Name, string(f.Data)))
 					args = append(args, "--overlay", directory)
+				case f.Name == "out.markdown", f.Name == "out.json":
+					forms = append(forms, strings.TrimPrefix(f.Name, "out."))
+					continue
 				default:
 					continue
 				}
 				results = append(results, f)
 			}
 			args = append(args, "--config", file(t, "config.yaml", conf))
-			for _, form := range []string{"text", "markdown", "json"} {
-				if form != "text" && filepath.Base(path) != "image.txtar" {
-					continue
-				}
+			for _, form := range forms {
 				out, stderr, err := run(t, append(args, "-o", form)...)
-				results = append(results, txtar.File{Name: "out." + form, Data: []byte(out)})
+				results = append(results, txtar.File{Name: "out." + form, Data: []byte(stable(out, window))})
 				if form == "text" {
 					results = append(results, txtar.File{Name: "exit", Data: []byte(strings.ReplaceAll(ending(err), directory, "overlay") + "\n" + stderr)})
 				}
@@ -177,14 +212,18 @@ func TestPlanErrorsSayWhatIsWrong(t *testing.T) {
 	}
 }
 
-// A plan against an API server reads it, and nothing else: the server says so itself.
+// A plan against an API server reads it, and nothing else: the server says so itself. Changes that are alike
+// are printed once, although what waits has a digest of its own in each cluster.
 func TestPlanOnlyReads(t *testing.T) {
 	kubeconfig := fleet(t, 2)
 	var out, errs bytes.Buffer
 	err := dispatch(context.Background(), []string{
-		"plan", "--kubeconfig", kubeconfig, "--config", file(t, "c.yaml", "watched_namespace: '*'\ndocker_image: x:2\n"),
+		"plan", "--kubeconfig", kubeconfig, "--config", file(t, "c.yaml", "watched_namespace: '*'\ndocker_image: x:2\n"+
+			"fleet_change_policy: approve\nfleet_wave_size: '1'\n"),
 	}, &out, &errs)
 	require.Equal(t, "2", ending(err), errs.String())
 	require.Contains(t, out.String(), "the same for 1 more cluster:")
+	require.Contains(t, out.String(), "under a digest of its own")
 	require.Contains(t, out.String(), "2 of 2 clusters change")
+	require.Contains(t, out.String(), "2 changes of pods are held")
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"postgres-operator/apply"
+	"postgres-operator/hold"
+	"postgres-operator/names"
 	"postgres-operator/rollout"
 )
 
@@ -35,11 +37,12 @@ func (r planReport) text(p palette) string {
 		fmt.Fprintf(&b, "%s\n", p.paint(strong, "cluster "+first.key()))
 		b.WriteString(first.body(p))
 		if more := len(group) - 1; more > 0 {
-			names := make([]string, 0, more)
+			same := make([]string, 0, more)
 			for _, c := range group[1:] {
-				names = append(names, c.key())
+				same = append(same, c.key())
 			}
-			fmt.Fprintf(&b, "  %s %s\n", p.paint(strong, fmt.Sprintf("the same for %s:", count(more, "more cluster", "more clusters"))), listed(names))
+			fmt.Fprintf(&b, "  %s %s\n", p.paint(strong, fmt.Sprintf("the same for %s:", count(more, "more cluster", "more clusters"))), listed(same))
+			b.WriteString(first.Held.others())
 		}
 		b.WriteString("\n")
 	}
@@ -62,7 +65,11 @@ func (r planReport) groups() [][]clusterReport {
 		if c.silent() {
 			continue
 		}
-		text := strings.NewReplacer(c.Namespace+"/"+c.Name, "*", c.Name, "*", c.Namespace, "*").Replace(c.body(false))
+		own := []string{c.Namespace + "/" + c.Name, "*", c.Name, "*", c.Namespace, "*"}
+		if c.Held != nil {
+			own = append(own, c.Held.Change, "*")
+		}
+		text := strings.NewReplacer(own...).Replace(c.body(false))
 		i, known := at[text]
 		if !known {
 			i = len(groups)
@@ -98,6 +105,12 @@ func (c clusterReport) body(p palette) string {
 	if len(c.Patroni) > 0 {
 		line("  configuration of Patroni: %s", strings.Join(c.Patroni, ", "))
 	}
+	if c.Held != nil {
+		line("  %s %s", p.paint(altered, "held:"), c.Held.Message)
+		if c.Held.Part {
+			line("    What the manifest changes does not wait.")
+		}
+	}
 	for _, pod := range c.Pods {
 		line("  pod %s: %s, because %s", pod.Pod, p.paint(colorOf(pod.Action), words(pod.Action)), pod.Reason)
 	}
@@ -111,6 +124,14 @@ func (c clusterReport) body(p palette) string {
 		line("  %s", p.paint(faint, "not known: "+note))
 	}
 	return b.String()
+}
+
+// others says how to let through what waits in clusters that are not printed.
+func (h *heldReport) others() string {
+	if h == nil {
+		return ""
+	}
+	return fmt.Sprintf("    each of them under a digest of its own: see -o json, or let through whatever waits with %s=%s\n", names.FleetChange, hold.Approved)
 }
 
 func (o objectReport) lines(p palette) string {

@@ -22,11 +22,12 @@ import (
 
 // scene is what there is to plan for: objects, and the operator that looks after them.
 type scene struct {
-	config       config.Config
-	controllerID string
-	objects      *controller.Snapshot
-	overlays     overlay.Set   // to render with
-	live         client.Reader // nil for saved objects
+	config            config.Config
+	controllerID      string
+	operatorNamespace string
+	objects           *controller.Snapshot
+	overlays          overlay.Set   // to render with
+	live              client.Reader // nil for saved objects
 }
 
 // look reads the objects of a cluster, or saved ones.
@@ -114,7 +115,7 @@ func (f planFlags) overlays(inForce overlay.Set) (overlay.Set, error) {
 
 // configure takes the configuration of -config, or the one that the operator reads.
 func (f planFlags) configure(ctx context.Context, s *scene, found foundOperator, reader client.Reader, stderr io.Writer) (err error) {
-	s.controllerID = found.controllerID
+	s.controllerID, s.operatorNamespace = found.controllerID, found.source.OperatorNamespace
 	if f.controllerID != "" {
 		s.controllerID = f.controllerID
 	}
