@@ -4,7 +4,9 @@ import (
 	"flag"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -35,9 +37,14 @@ func BenchmarkRender(b *testing.B) {
 		require.NoError(b, err)
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
+			var took []time.Duration
 			for b.Loop() {
+				start := time.Now()
 				renderOnce(b, r, in)
+				took = append(took, time.Since(start))
 			}
+			slices.Sort(took)
+			b.ReportMetric(took[len(took)/2].Seconds()*1000, "p50-ms/op")
 		})
 		b.Run(name+"/parallel", func(b *testing.B) {
 			b.RunParallel(func(pb *testing.PB) {
