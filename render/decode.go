@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"cuelang.org/go/cue"
@@ -13,7 +14,8 @@ import (
 // off an evaluation takes longer than to evaluate it.
 type decoder struct {
 	input     map[string]any
-	keepNulls bool // for overrides, where null removes
+	parts     []fields // cut out of the templates
+	keepNulls bool     // for overrides, where null removes
 	*withheld
 }
 
@@ -61,16 +63,31 @@ func (d decoder) decodeStruct(v cue.Value) (any, error) {
 		return nil, err
 	}
 	object := map[string]any{}
+	var marked []partAt
+	nulls := false
 	for fields.Next() {
 		value, err := d.decode(fields.Value())
 		if err != nil {
 			return nil, err
 		}
-		if value != nil || d.keepNulls {
-			object[fields.Selector().Unquoted()] = value
+		name := fields.Selector().Unquoted()
+		if at, isMark := d.partAt(name, value); isMark {
+			marked = append(marked, at)
+			continue
 		}
+		object[name] = value
+		nulls = nulls || value == nil
 	}
-	return object, d.putBack(object)
+	if err := d.putBack(object); err != nil {
+		return nil, err
+	}
+	if err := d.fillIn(object, marked); err != nil {
+		return nil, err
+	}
+	if nulls && !d.keepNulls {
+		maps.DeleteFunc(object, func(_ string, value any) bool { return value == nil })
+	}
+	return object, nil
 }
 
 func (d decoder) decodeList(v cue.Value) (any, error) {
@@ -109,17 +126,7 @@ func (d decoder) referenced(v cue.Value) (any, bool) {
 			return nil, false
 		}
 	}
-	var at any = d.input
-	for _, step := range steps {
-		fields, ok := at.(map[string]any)
-		if !ok {
-			return nil, false
-		}
-		if at, ok = fields[step]; !ok {
-			return nil, false
-		}
-	}
-	return at, true
+	return reference(steps).find(d.input, anyKey)
 }
 
 // inputPath asks the evaluation which part of the input a value refers to,

@@ -10,7 +10,8 @@ type evaluator struct {
 	context   *cue.Context
 	templates cue.Value
 	attention attention
-	overrides []int // the overlays that have some
+	parts     []fields // cut out of the templates
+	overrides []int    // the overlays that have some
 	renders   int
 }
 
@@ -36,7 +37,7 @@ func (e *evaluator) render(input map[string]any, order listOrder) (evaluation, e
 		return evaluation{}, templateError(err)
 	}
 	result := evaluation{at: map[string]func(string) []string{}, values: map[string]cue.Value{}, overrides: map[int][]patch{}}
-	read := decoder{input: input, withheld: kept}
+	read := decoder{input: input, parts: e.parts, withheld: kept}
 	for fields.Next() {
 		object, err := read.object(fields.Selector().Unquoted(), fields.Value())
 		if err != nil {

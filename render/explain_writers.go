@@ -33,7 +33,7 @@ func (p *program) trace(view View) (trace, error) {
 	order := newListOrder(view)
 	result, err := e.render(plain(&view), order)
 	if err != nil {
-		_, worded := p.again(view, order)
+		_, worded := p.again(view)
 		if worded != nil {
 			err = worded
 		}

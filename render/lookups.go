@@ -31,8 +31,14 @@ type attention struct {
 	// selects goes by one of them.
 	names map[string]bool
 
+	// uses are what templates and overlays make of the built-in templates.
+	uses uses
+
 	// lists: an overlay has a list, which may meet one of the input.
 	lists bool
+
+	// closes: an overlay says which fields a struct may or has to have.
+	closes bool
 
 	// all: an overlay goes through fields that it does not name, or computes
 	// with what the built-in templates make of the input.
@@ -41,7 +47,8 @@ type attention struct {
 
 // attentionOf reads sources. Overlays are all that is not built in.
 func attentionOf(sources []source) attention {
-	a := attention{input: &lookups{}, names: map[string]bool{}}
+	a := attention{input: &lookups{}, names: map[string]bool{}, uses: newUses()}
+	var templates []*ast.File
 	for _, s := range sources {
 		if s.name == contractFile {
 			continue
@@ -51,7 +58,18 @@ func attentionOf(sources []source) attention {
 			a.all = true // it is reported by whoever compiles it
 			return a
 		}
-		r := sourceReader{attention: &a, overlay: s.layer != builtIn, local: localNames(file)}
+		if s.layer == builtIn {
+			a.uses.refer(file)
+			templates = append(templates, file)
+			continue
+		}
+		r := sourceReader{attention: &a, overlay: true, local: localNames(file)}
+		ast.Walk(file, r.enter, r.leave)
+	}
+	parts := cutter{attention: a}
+	for _, file := range templates {
+		parts.cut(file)
+		r := sourceReader{attention: &a}
 		ast.Walk(file, r.enter, r.leave)
 	}
 	return a
@@ -146,7 +164,7 @@ func (r *sourceReader) use() int {
 				return useComputed
 			}
 		case *ast.Field:
-			if name := fieldName(node); name == "" || strings.ContainsAny(name[:1], "_#") {
+			if name := fieldName(node); name == "" || isHidden(name) {
 				return useComputed
 			}
 			return usePassed
@@ -174,12 +192,17 @@ func isBottom(node ast.Expr) bool {
 func (r *sourceReader) readOverlay(node ast.Node) {
 	switch node := node.(type) {
 	case *ast.Ident:
-		r.names[node.Name] = true
+		r.word(node, node.Name)
+		r.closes = r.closes || node.Name == "close" || strings.Contains(node.Name, "#")
 		r.all = r.all || r.computesWith(node)
+	case *ast.ImportSpec:
+		r.all = r.all || countsEntries(node)
 	case *ast.BasicLit:
 		if text, err := literal.Unquote(node.Value); err == nil {
-			r.names[text] = true
+			r.word(node, text)
 		}
+	case *ast.Field:
+		r.closes = r.closes || node.Constraint != token.ILLEGAL
 	case *ast.ListLit:
 		if field, ok := r.parent().(*ast.Field); ok && field.Label == ast.Label(node) {
 			r.all = true // a pattern of labels
@@ -187,6 +210,32 @@ func (r *sourceReader) readOverlay(node ast.Node) {
 		}
 		r.lists = true
 	}
+}
+
+// word notes a name in an overlay: one that it reads, unless it is a label, and
+// one of the field at the top level that it stands in.
+func (r *sourceReader) word(node ast.Node, name string) {
+	r.names[name] = true
+	if field, ok := r.parent().(*ast.Field); !ok || ast.Node(field.Label) != node {
+		r.uses.read[name] = true
+	}
+	top := anywhere
+	for _, above := range r.above {
+		if field, ok := above.(*ast.Field); ok {
+			top = fieldName(field)
+			break
+		}
+	}
+	if top != overrideName { // that is laid over finished objects
+		r.uses.write(top, name)
+	}
+}
+
+// countsEntries tells whether a package has functions such as struct.MaxFields
+// and list.MinItems, which look at a field without a name for it.
+func countsEntries(spec *ast.ImportSpec) bool {
+	path, _ := strconv.Unquote(spec.Path.Value)
+	return path == "struct" || path == "list"
 }
 
 func (r *sourceReader) parent() ast.Node {

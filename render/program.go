@@ -55,11 +55,28 @@ func (p *program) render(view View) ([]Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	order := newListOrder(view)
-	result, err := e.render(p.templateInput(view), order)
+	objects, err := p.renderBy(e, view, p.templateInput(view))
 	if err != nil {
-		result, err = p.again(view, order)
+		return p.again(view)
 	}
+	p.release(e)
+	return objects, nil
+}
+
+// again renders without any shortcut. It finds the best words for an error:
+// those of the templates as they are written, which name the type of what
+// conflicts, and its place. And it renders what only a shortcut has failed at.
+func (p *program) again(view View) ([]Object, error) {
+	e, err := newEvaluator(p.sources, everything())
+	if err != nil {
+		return nil, err
+	}
+	return p.renderBy(e, view, plain(&view))
+}
+
+func (p *program) renderBy(e *evaluator, view View, input map[string]any) ([]Object, error) {
+	order := newListOrder(view)
+	result, err := e.render(input, order)
 	if err != nil {
 		return nil, err
 	}
@@ -67,20 +84,8 @@ func (p *program) render(view View) ([]Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.release(e)
 	slices.SortFunc(objects, byID)
 	return objects, nil
-}
-
-// again renders without any shortcut. It finds the best words for an error:
-// those of the templates as they are written, which name the type of what
-// conflicts, and its place. And it renders what only a shortcut has failed at.
-func (p *program) again(view View, order listOrder) (evaluation, error) {
-	e, err := newEvaluator(p.sources, everything())
-	if err != nil {
-		return evaluation{}, err
-	}
-	return e.render(plain(&view), order)
 }
 
 // templateInput turns a View into plain maps and lists, as its JSON would
@@ -120,12 +125,15 @@ func (p *program) release(e *evaluator) {
 func newEvaluator(sources []source, attention attention) (*evaluator, error) {
 	instance := build.NewContext().NewInstance(templatePackage, nil)
 	overrides := map[int]bool{}
+	parts := cutter{attention: attention}
 	for _, s := range sources {
 		file, err := parse(s)
 		if err != nil {
 			return nil, err
 		}
-		if s.layer != builtIn && nameOverride(file, s.layer) {
+		if s.layer == builtIn {
+			parts.cut(file)
+		} else if nameOverride(file, s.layer) {
 			overrides[s.layer] = true
 		}
 		if err := instance.AddSyntax(file); err != nil {
@@ -144,7 +152,7 @@ func newEvaluator(sources []source, attention attention) (*evaluator, error) {
 	if !value.LookupPath(cue.MakePath(objectsField)).Exists() {
 		return nil, errors.New("the templates define no objects")
 	}
-	e := &evaluator{context: context, templates: value, attention: attention}
+	e := &evaluator{context: context, templates: value, attention: attention, parts: parts.parts}
 	for layer := range overrides {
 		e.overrides = append(e.overrides, layer)
 	}

@@ -184,10 +184,11 @@ func fieldName(field *ast.Field) string {
 
 // visible leaves definitions and hidden fields out.
 func visible(fields []string) []string {
-	return slices.DeleteFunc(slices.Clone(fields), func(name string) bool {
-		return strings.HasPrefix(name, "_") || strings.HasPrefix(name, "#")
-	})
+	return slices.DeleteFunc(slices.Clone(fields), isHidden)
 }
+
+// isHidden tells whether a field is none of the result.
+func isHidden(name string) bool { return strings.HasPrefix(name, "_") || strings.HasPrefix(name, "#") }
 
 // contractFile states what the input is, for authors of overlays.
 const contractFile = templatePackage + "/input.cue"

@@ -85,7 +85,7 @@ func (w *withheld) keep(value any) int {
 // putBack adds the entries of a mark to what was read off beside it.
 func (w *withheld) putBack(object map[string]any) error {
 	number, marked := object[mark].(int64)
-	if !marked {
+	if !marked || number < 0 || number >= int64(len(w.kept)) {
 		return nil
 	}
 	delete(object, mark)
@@ -111,7 +111,10 @@ func (w *withheld) list(items []any) []any {
 	if !marked {
 		return items
 	}
-	number, _ := strconv.Atoi(digits)
+	number, err := strconv.Atoi(digits)
+	if err != nil || number < 0 || number >= len(w.kept) {
+		return items
+	}
 	kept, _ := withoutNulls(w.kept[number]).([]any)
 	return kept
 }
