@@ -32,18 +32,25 @@ func thirty(t testing.TB) overlay.Set {
 	return set
 }
 
-// BenchmarkThirtyOverlays compares with BenchmarkRender: at most twice as long.
+// BenchmarkThirtyOverlays renders without overlays and with thirty: at most twice as long.
 func BenchmarkThirtyOverlays(b *testing.B) {
-	r, err := render.New(thirty(b)...)
+	bare, err := render.New()
+	require.NoError(b, err)
+	overlaid, err := render.New(thirty(b)...)
 	require.NoError(b, err)
 	for _, name := range []string{"base", "complete"} {
 		in := inputOf(b, name)
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				renderOnce(b, r, in)
-			}
-		})
+		for _, c := range []struct {
+			overlays string
+			renderer *render.Renderer
+		}{{"none", bare}, {"thirty", overlaid}} {
+			b.Run(name+"/"+c.overlays, func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					renderOnce(b, c.renderer, in)
+				}
+			})
+		}
 	}
 }
 
