@@ -69,7 +69,7 @@ func sourceText(s render.Source) string {
 func builtInText(e render.Explanation) string {
 	switch first := e.Writers[0]; {
 	case first.Reads:
-		return "the operator decides it; no field of this manifest and no option changes it"
+		return "the operator decides it; no field of this manifest and no option alone changes it"
 	case first.Kind == render.WriterTemplate:
 		return "it stands in the template; no field of the manifest and no option changes it"
 	}
