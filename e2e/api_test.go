@@ -49,7 +49,7 @@ func (c cluster) testAPI(t *testing.T) {
 	eventually(t, 2*time.Minute, "idle workers after the change", idle)
 	c.apply(t)
 
-	_, password, err := c.credentials(t.Context(), "postgres")
+	password, err := c.password(t.Context(), "postgres")
 	require.NoError(t, err)
 	for path, want := range map[string]string{
 		"/readyz/":   `"OK"`,

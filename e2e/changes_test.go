@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -72,7 +73,7 @@ func (c cluster) testDrain(t *testing.T, apply func(*testing.T, ...edit)) {
 				return nil
 			}
 		}
-		return fmt.Errorf("it is not (%v)", err)
+		return errors.Join(errNotYet, err)
 	})
 	c.kubectl(t, "uncordon", node)
 	c.awaitRunning(t, 2)
@@ -100,21 +101,25 @@ func (c cluster) awaitParameter(t *testing.T, name, value string) {
 	t.Helper()
 	eventually(t, boot, name+" is "+value, func(ctx context.Context) error {
 		for _, as := range []login{c.primary(), c.replicas()} {
-			if now, err := c.query(ctx, as, "SHOW "+name); err != nil || now != value {
-				return fmt.Errorf("%s through %s is %q (%v)", name, as.service, now, err)
+			now, err := c.query(ctx, as, "SHOW "+name)
+			if err != nil {
+				return err
+			}
+			if now != value {
+				return fmt.Errorf("%s through %s is %q", name, as.service, now)
 			}
 		}
 		return c.runs(ctx)
 	})
 }
 
-// awaitRolledOut waits for condition RolledOut to be false for a reason, with a message that has every part.
+// awaitRollout waits for condition RolledOut to be false for a reason, with a message that has every part.
 func (c cluster) awaitRollout(t *testing.T, reason string, parts ...string) {
 	t.Helper()
 	eventually(t, boot, fmt.Sprintf("the rollout is %s: %q", reason, parts), func(ctx context.Context) error {
 		_, condition, err := c.conditionOf(ctx, apiv1.ConditionRolledOut)
 		if err != nil || condition == nil {
-			return fmt.Errorf("no condition (%v)", err)
+			return errors.Join(errNotYet, err)
 		}
 		if condition.Status == metav1.ConditionFalse && condition.Reason == reason && containsAll(condition.Message, parts) {
 			return nil

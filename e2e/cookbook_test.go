@@ -236,7 +236,7 @@ func (c cluster) lacksAdded(ctx context.Context, set overlay.Set) error {
 		live := &unstructured.Unstructured{}
 		live.SetGroupVersionKind(o.GroupVersionKind())
 		if err := c.Get(ctx, client.ObjectKeyFromObject(o), live); !apierrors.IsNotFound(err) {
-			problems = append(problems, fmt.Errorf("%s is still there (%v)", o.ID, err))
+			problems = append(problems, errors.Join(fmt.Errorf("%s is still there", o.ID), err))
 		}
 	}
 	return errors.Join(problems...)

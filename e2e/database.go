@@ -31,7 +31,7 @@ func (c cluster) replicas() login { return login{c.name + "-repl", "postgres", "
 // query runs a statement in a connection of its own and returns the first value of its result, or ""
 // when there is no row.
 func (c cluster) query(ctx context.Context, as login, statement string) (string, error) {
-	_, password, err := c.credentials(ctx, as.user)
+	password, err := c.password(ctx, as.user)
 	if err != nil {
 		return "", err
 	}
@@ -100,14 +100,15 @@ func (c cluster) secret(ctx context.Context, role string) (*corev1.Secret, error
 	return &secret, err
 }
 
-func (c cluster) credentials(ctx context.Context, role string) (user, password string, err error) {
+// password of a role, from its Secret.
+func (c cluster) password(ctx context.Context, role string) (string, error) {
 	secret, err := c.secret(ctx, role)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
-	user, password = string(secret.Data["username"]), string(secret.Data["password"])
+	user, password := string(secret.Data["username"]), string(secret.Data["password"])
 	if user != role || password == "" {
-		return "", "", fmt.Errorf("secret %s has user %q and a password of %d characters", secret.Name, user, len(password))
+		return "", fmt.Errorf("secret %s has user %q and a password of %d characters", secret.Name, user, len(password))
 	}
-	return user, password, nil
+	return password, nil
 }

@@ -14,7 +14,7 @@ import (
 // not keep is gone, and the next cluster starts from nothing.
 func (c cluster) testDelete(t *testing.T) {
 	rows := c.mustQuery(t, c.primary(), "SELECT count(*) FROM seen")
-	_, password, err := c.credentials(context.Background(), "postgres")
+	password, err := c.password(context.Background(), "postgres")
 	require.NoError(t, err)
 
 	t.Run("keeping volumes and secrets", func(t *testing.T) {
@@ -34,7 +34,7 @@ func (c cluster) testDelete(t *testing.T) {
 	t.Run("made again with its data", func(t *testing.T) {
 		c.apply(t)
 		c.awaitRunning(t, 2)
-		_, kept, err := c.credentials(context.Background(), "postgres")
+		kept, err := c.password(context.Background(), "postgres")
 		require.NoError(t, err)
 		require.True(t, password == kept, "the superuser's password has changed")
 		require.Equal(t, rows, c.mustQuery(t, c.primary(), "SELECT count(*) FROM seen"))

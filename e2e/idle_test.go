@@ -27,7 +27,7 @@ func (c cluster) testIdle(t *testing.T) {
 		goals[controller] = c.reconciles(t, controller) + float64(3*len(clusters.Items))
 	}
 	mark, since := markAudit(t), time.Now()
-	eventually(t, 12*period, "three resyncs", func(ctx context.Context) error {
+	eventually(t, 12*period, "three resyncs", func(context.Context) error {
 		for _, controller := range controllers {
 			if now := c.reconciles(t, controller); now < goals[controller] {
 				return fmt.Errorf("%s: %v reconciles of %v", controller, now, goals[controller])

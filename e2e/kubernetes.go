@@ -127,7 +127,7 @@ func (k kube) forgetNamespace(t *testing.T, name string) {
 		if err == nil && found.DeletionTimestamp == nil {
 			err = k.Delete(ctx, &found)
 		}
-		return fmt.Errorf("still there (%v)", err)
+		return errors.Join(errors.New("still there"), err)
 	})
 }
 

@@ -23,8 +23,11 @@ const (
 // such as `controller="cluster"`. Pods are reachable from the machine that they run on.
 func (k kube) operatorMetric(ctx context.Context, name string, labels ...string) (float64, error) {
 	pods, err := k.operatorPods(ctx)
-	if err != nil || len(pods) != 1 {
-		return 0, fmt.Errorf("%d operator pods (%v)", len(pods), err)
+	if err != nil {
+		return 0, err
+	}
+	if len(pods) != 1 {
+		return 0, fmt.Errorf("%d operator pods", len(pods))
 	}
 	url := "http://" + net.JoinHostPort(pods[0].Status.PodIP, strconv.Itoa(metricsPort)) + "/metrics"
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

@@ -139,7 +139,7 @@ func (n nonsense) integer() any {
 }
 
 func (n nonsense) number() any {
-	return []any{0.5, -0.0, 1e-300, math.MaxFloat64, 1e30}[n.IntN(5)]
+	return []any{0.5, math.Copysign(0, -1), 1e-300, math.MaxFloat64, 1e30}[n.IntN(5)]
 }
 
 // word makes text: some that means something here, some that means something elsewhere.

@@ -47,7 +47,7 @@ func TestNonsense(t *testing.T) {
 	proper.apply(t, instances(0), with("amid nonsense", "spec", "serviceAnnotations", "served"))
 	proper.awaitServed(t, "amid nonsense")
 	eventually(t, 2*time.Minute, "the operator has an answer to each", func(ctx context.Context) error {
-		return k.answered(t, ctx, accepted)
+		return k.answered(ctx, t, accepted)
 	})
 	k.requireSameOperator(t, operator)
 	panics, err := k.operatorMetric(context.Background(), metricPanics)
@@ -75,7 +75,7 @@ func (k kube) send(t *testing.T, manifest *unstructured.Unstructured) bool {
 }
 
 // answered reports the first cluster whose status does not speak of its manifest.
-func (k kube) answered(t *testing.T, ctx context.Context, clusters []client.ObjectKey) error {
+func (k kube) answered(ctx context.Context, t *testing.T, clusters []client.ObjectKey) error {
 	t.Helper()
 	for _, key := range clusters {
 		var pg apiv1.Postgresql

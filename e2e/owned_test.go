@@ -82,7 +82,7 @@ func (c cluster) testChangedService(t *testing.T) {
 
 // testChangedLabel: a Secret without its label is out of the operator's sight, but its place is known.
 func (c cluster) testChangedLabel(t *testing.T) {
-	_, password, err := c.credentials(context.Background(), "foo_user")
+	password, err := c.password(context.Background(), "foo_user")
 	require.NoError(t, err)
 	c.patch(t, &corev1.Secret{}, c.secretName("foo_user"), `[{"op": "remove", "path": "/metadata/labels/`+nameLabel+`"}]`)
 	eventually(t, soon, "the label is back", func(ctx context.Context) error {
@@ -92,7 +92,7 @@ func (c cluster) testChangedLabel(t *testing.T) {
 		}
 		return err
 	})
-	_, now, err := c.credentials(context.Background(), "foo_user")
+	now, err := c.password(context.Background(), "foo_user")
 	require.NoError(t, err)
 	require.True(t, password == now, "the password changed with the label")
 }
@@ -115,18 +115,18 @@ func (c cluster) testChangedStatefulSet(t *testing.T) {
 // testSecrets: the database follows a Secret that is changed, and one that is deleted and thereby new.
 func (c cluster) testSecrets(t *testing.T) {
 	as := login{c.name, "foo_user", "foo"}
-	_, old, err := c.credentials(context.Background(), as.user)
+	old, err := c.password(context.Background(), as.user)
 	require.NoError(t, err)
 	c.patch(t, &corev1.Secret{}, c.secretName(as.user), `[{"op": "replace", "path": "/data/password", "value": "Y2hhbmdlZA=="}]`)
 	c.awaitQuery(t, as, "SELECT current_user", as.user)
-	_, changed, err := c.credentials(context.Background(), as.user)
+	changed, err := c.password(context.Background(), as.user)
 	require.NoError(t, err)
 	require.Equal(t, "changed", changed)
 	_, err = c.queryWith(context.Background(), as, old, "SELECT 1")
 	require.ErrorContains(t, err, "password authentication failed")
 
 	c.comesBack(t, &corev1.Secret{}, c.secretName(as.user))
-	_, drawn, err := c.credentials(context.Background(), as.user)
+	drawn, err := c.password(context.Background(), as.user)
 	require.NoError(t, err)
 	require.Len(t, drawn, 64)
 	require.NotEqual(t, old, drawn)

@@ -70,7 +70,7 @@ func (c cluster) testPoolerServes(t *testing.T) {
 func (c cluster) testPoolerShares(t *testing.T) {
 	ctx := context.Background()
 	as := c.pooled("foo_user", "foo")
-	_, password, err := c.credentials(ctx, as.user)
+	password, err := c.password(ctx, as.user)
 	require.NoError(t, err)
 	service, err := c.service(ctx, as.service)
 	require.NoError(t, err)

@@ -69,7 +69,7 @@ func (c cluster) drive(t *testing.T, name string, as login, limit time.Duration)
 	c.mustQuery(t, login{c.name, as.user, as.database}, "CREATE TABLE IF NOT EXISTS traffic (name text, n bigint, PRIMARY KEY (name, n))")
 	service, err := c.service(context.Background(), as.service)
 	require.NoError(t, err)
-	_, password, err := c.credentials(context.Background(), as.user)
+	password, err := c.password(context.Background(), as.user)
 	require.NoError(t, err)
 	tr := &traffic{
 		// Rows of an earlier run of the same application stay.
@@ -261,7 +261,7 @@ func (tr *traffic) readAll(ctx context.Context, there map[int64]bool) error {
 	if err != nil {
 		return err
 	}
-	_, password, err := tr.credentials(ctx, tr.as.user)
+	password, err := tr.password(ctx, tr.as.user)
 	if err != nil {
 		return err
 	}
