@@ -13,6 +13,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	apiv1 "postgres-operator/api/v1"
 	"postgres-operator/apply"
 	"postgres-operator/config"
 	"postgres-operator/names"
@@ -20,14 +21,16 @@ import (
 
 // cacheOptions restricts every informer to what belongs to Postgres clusters: objects that carry
 // the cluster name label, and the pod service account and role binding by name. Secrets and
-// ConfigMaps of others never enter memory. No namespaces means all of them.
-func cacheOptions(c config.Config, namespaces []string) (cache.Options, error) {
+// ConfigMaps of others never enter memory. No namespaces means all of them. The FleetRollout is in the
+// operator's own namespace, whatever is watched.
+func cacheOptions(c config.Config, operatorNamespace string) (cache.Options, error) {
 	named, err := labels.NewRequirement(c.ClusterNameLabel, selection.Exists, nil)
 	if err != nil {
 		return cache.Options{}, fmt.Errorf("select objects by label %q: %w", c.ClusterNameLabel, err)
 	}
 	ofClusters := labels.NewSelector().Add(*named)
 	byObject := map[client.Object]cache.ByObject{
+		&apiv1.FleetRollout{}:         {Namespaces: namespacesOf([]string{operatorNamespace})},
 		&corev1.Pod{}:                 {Label: ofClusters},
 		&appsv1.ControllerRevision{}:  {Label: ofClusters},
 		newObject(serviceAccountKind): {Field: fields.OneTermEqualSelector("metadata.name", c.PodServiceAccountName)},
@@ -44,7 +47,7 @@ func cacheOptions(c config.Config, namespaces []string) (cache.Options, error) {
 		byObject[newObject(k.GroupVersionKind)] = only
 	}
 	options := cache.Options{ByObject: byObject, DefaultTransform: apply.Strip(names.ManagerCluster, names.ManagerLegacy)}
-	options.DefaultNamespaces = namespacesOf(namespaces)
+	options.DefaultNamespaces = namespacesOf(c.WatchedNamespaces(operatorNamespace))
 	return options, nil
 }
 

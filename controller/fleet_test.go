@@ -181,3 +181,20 @@ func TestWavesOfOperatorsAreApart(t *testing.T) {
 	}, "the rollout has two clusters")
 	require.Nil(t, w.get(fleetRolloutKind, "postgres-operator"))
 }
+
+// TestWavesOutsideTheOperatorsNamespace: the FleetRollout is in the operator's namespace, which need not be watched.
+func TestWavesOutsideTheOperatorsNamespace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	there := w.in(w.otherNamespace())
+	w.configure("watched_namespace", there.namespace, "docker_image", "spilo:1", "fleet_wave_size", "1", "fleet_wave_pause", "0s")
+	there.playKubernetes().answer()
+	w.start()
+	o := there.minimal(clusterName)
+	setField(o, int64(1), "spec", "numberOfInstances")
+	there.create(o)
+	there.reaches(clusterName, apiv1.ClusterStatusRunning)
+	w.configure("docker_image", "spilo:2")
+	there.takeOver(clusterName)
+	w.fleet("Done", 1)
+}

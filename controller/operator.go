@@ -159,7 +159,7 @@ func runOnce(ctx context.Context, o Options, scheme *runtime.Scheme, settings *s
 }
 
 func newManager(o Options, scheme *runtime.Scheme, c config.Config) (manager.Manager, error) {
-	caches, err := cacheOptions(c, c.WatchedNamespaces(o.Source.OperatorNamespace))
+	caches, err := cacheOptions(c, o.Source.OperatorNamespace)
 	if err != nil {
 		return nil, err
 	}

@@ -151,7 +151,8 @@ func TestCacheHoldsWhatBelongsToClusters(t *testing.T) {
 	t.Parallel()
 	c := config.Default()
 	c.EnableCrossNamespaceSecret = true
-	options, err := cacheOptions(c, []string{"a", "b"})
+	c.WatchedNamespace = "a,b"
+	options, err := cacheOptions(c, "operator")
 	require.NoError(t, err)
 	require.Len(t, options.DefaultNamespaces, 2)
 	scheme, err := newScheme()
@@ -161,16 +162,17 @@ func TestCacheHoldsWhatBelongsToClusters(t *testing.T) {
 		gvk, err := apiutil.GVKForObject(object, scheme)
 		require.NoError(t, err)
 		require.NotContains(t, seen, gvk, "which of two entries counts is chance")
-		require.True(t, by.Label != nil || by.Field != nil, "%s is restricted", gvk)
+		require.True(t, by.Label != nil || by.Field != nil || by.Namespaces != nil, "%s is restricted", gvk)
 		seen[gvk] = by
 	}
 	require.Contains(t, seen[secretKind].Namespaces, cache.AllNamespaces)
 	require.NotNil(t, seen[configMapKind].Transform)
-	all, err := cacheOptions(c, nil)
+	c.WatchedNamespace = "*"
+	all, err := cacheOptions(c, "operator")
 	require.NoError(t, err)
 	require.Nil(t, all.DefaultNamespaces)
 	c.ClusterNameLabel = "not a label"
-	_, err = cacheOptions(c, nil)
+	_, err = cacheOptions(c, "operator")
 	require.ErrorContains(t, err, `select objects by label "not a label"`)
 }
 
