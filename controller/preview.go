@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -86,12 +89,16 @@ func (p Preview) Changed() bool {
 const placeholder = "drawn-when-it-is-made"
 
 // NewPreviewer makes reconcilers that cannot write.
-func NewPreviewer(o PreviewOptions) (*Previewer, error) {
+func NewPreviewer(ctx context.Context, o PreviewOptions) (*Previewer, error) {
 	past := newMemory(o.Objects, o.Live)
+	fleet, err := previewedFleet(ctx, o)
+	if err != nil {
+		return nil, err
+	}
 	s := shared{
 		client: readOnly{o.Objects, o.Objects.scheme}, live: past, references: &references{fixed: past},
 		settings: newSettings(o.Config, nil), events: newEvents(noEvents{}), controllerID: o.ControllerID, now: o.Now,
-		version: o.Version, fleet: previewedFleet(o, past),
+		version: o.Version, fleet: fleet,
 		teams: teams.NewAPI(), teamObjects: o.Config.EnablePostgresTeamCRD && o.Objects.installed(postgresTeamKind),
 	}
 	s.added = &addedKinds{fixed: o.Objects}
@@ -110,12 +117,27 @@ func NewPreviewer(o PreviewOptions) (*Previewer, error) {
 	return &Previewer{options: o, clusters: clusters, rollout: rollouts, roles: newRoles(s)}, nil
 }
 
-// previewedFleet is the progress of waves. Saved objects do not tell which kinds are installed.
-func previewedFleet(o PreviewOptions, reader client.Reader) fleetRollout {
-	return fleetRollout{
-		key: fleetRolloutKey(o.OperatorNamespace, o.ControllerID), reader: reader,
-		served: o.Live == nil || o.Objects.installed(fleetRolloutKind),
+// previewedFleet is the progress of waves: that of saved objects, which do not tell whether the kind is
+// installed, or that of the API server. Who may not see it sees nobody's turn.
+func previewedFleet(ctx context.Context, o PreviewOptions) (fleetRollout, error) {
+	f := fleetRollout{key: fleetRolloutKey(o.OperatorNamespace, o.ControllerID), reader: o.Objects, served: true}
+	if o.Live == nil || !o.Config.Waves() {
+		return f, nil
 	}
+	found := newObject(fleetRolloutKind)
+	err := o.Live.Get(ctx, f.key, found)
+	switch {
+	case meta.IsNoMatchError(err):
+		f.served = false
+	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
+	case err != nil:
+		return f, fmt.Errorf("read fleetrollout %s: %w", f.key, err)
+	default:
+		if f.reader, err = NewSnapshot(o.Config.ClusterNameLabel, []*unstructured.Unstructured{found}); err != nil {
+			return f, err
+		}
+	}
+	return f, nil
 }
 
 // Serves tells whether the operator looks after a cluster: another may, or it is being deleted.

@@ -1,12 +1,16 @@
 package controller
 
 import (
+	"context"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	apiv1 "postgres-operator/api/v1"
 	"postgres-operator/names"
@@ -122,8 +126,31 @@ func TestPreviewOfATurn(t *testing.T) {
 	w.create(rollout)
 	setField(rollout, []any{map[string]any{"cluster": w.namespace + "/b-one", "change": held.Change}}, "status", "turn")
 	require.NoError(t, w.client.Status().Update(t.Context(), rollout))
-	w.eventually(func(c *assert.CollectT) {
-		assert.Nil(c, w.preview(w.previewer(w.asThisOperator("")), "b-one").Held)
-	}, "it is its turn")
+	require.Nil(t, w.preview(w.previewer(w.asThisOperator("")), "b-one").Held)
 	require.NotNil(t, w.preview(w.previewer(w.asThisOperator("")), "a-canary").Held)
+
+	for _, tc := range []struct {
+		err  error
+		want string
+	}{
+		{apierrors.NewForbidden(schema.GroupResource{}, "postgres-operator", nil), "It waits for its turn: see fleetrollout postgres-operator"},
+		{&meta.NoKindMatchError{}, "the kind FleetRollout is not installed"},
+	} {
+		failing := func(o *PreviewOptions) { o.Live = withoutFleet{o.Live, tc.err} }
+		require.Contains(t, w.preview(w.previewer(w.asThisOperator(""), failing), "b-one").Held.Message, tc.want)
+	}
+}
+
+// withoutFleet answers with an error when it is asked for a FleetRollout.
+type withoutFleet struct {
+	client.Reader
+	err error
+}
+
+// Get implements client.Reader.
+func (r withoutFleet) Get(ctx context.Context, key client.ObjectKey, into client.Object, options ...client.GetOption) error {
+	if into.GetObjectKind().GroupVersionKind() == fleetRolloutKind {
+		return r.err
+	}
+	return r.Reader.Get(ctx, key, into, options...)
 }

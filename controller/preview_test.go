@@ -33,7 +33,7 @@ func (w *world) previewer(changes ...func(*PreviewOptions)) *Previewer {
 	for _, change := range changes {
 		change(&o)
 	}
-	p, err := NewPreviewer(o)
+	p, err := NewPreviewer(w.Context(), o)
 	require.NoError(w, err)
 	return p
 }

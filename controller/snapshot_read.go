@@ -101,9 +101,6 @@ func snapshotLists(c config.Config, added []schema.GroupVersionKind) []snapshotL
 	if c.EnablePostgresTeamCRD {
 		lists = append(lists, snapshotList{kind: postgresTeamKind, optional: true})
 	}
-	if c.Waves() {
-		lists = append(lists, snapshotList{kind: fleetRolloutKind, optional: true})
-	}
 	for _, k := range clusterKinds() {
 		lists = append(lists, snapshotList{kind: k.GroupVersionKind, options: []client.ListOption{ofClusters}})
 	}

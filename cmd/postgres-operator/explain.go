@@ -113,7 +113,7 @@ func (f explainFlags) live(ctx context.Context, stdout, stderr io.Writer) error 
 	if err != nil {
 		return err
 	}
-	previewer, err := controller.NewPreviewer(controller.PreviewOptions{
+	previewer, err := controller.NewPreviewer(ctx, controller.PreviewOptions{
 		Config: scene.config, ControllerID: scene.controllerID, Renderer: renderer,
 		Objects: scene.objects, Live: scene.live, Now: time.Now,
 	})

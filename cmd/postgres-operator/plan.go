@@ -82,7 +82,7 @@ func planCommand(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
-	previewer, err := controller.NewPreviewer(controller.PreviewOptions{
+	previewer, err := controller.NewPreviewer(ctx, controller.PreviewOptions{
 		Config: scene.config, ControllerID: scene.controllerID, OperatorNamespace: scene.operatorNamespace, Version: version,
 		Renderer: renderer, Overlays: scene.overlays.Digest(),
 		Objects: scene.objects, Live: scene.live, Now: time.Now, AskPatroni: f.patroni, AskDatabases: f.sql,
