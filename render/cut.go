@@ -27,8 +27,16 @@ func (c *cutter) cut(file *ast.File) {
 	for _, declaration := range file.Decls {
 		if field, ok := declaration.(*ast.Field); ok {
 			c.words = c.uses.within(fieldName(field))
-			c.below(field, nil)
+			c.atTop(field)
 		}
+	}
+}
+
+func (c *cutter) atTop(field *ast.Field) {
+	if c.uses.listed[fieldName(field)] {
+		c.inside(field.Value, nil)
+	} else {
+		c.below(field, nil)
 	}
 }
 
@@ -47,7 +55,7 @@ func (c *cutter) below(declaration ast.Decl, key *ast.Ident) {
 	}
 	switch value := field.Value.(type) {
 	case *ast.StructLit:
-		if c.uses.listed[fieldName(field)] {
+		if name := fieldName(field); c.uses.listed[name] && !c.uses.top[name] {
 			c.inside(value, key)
 		} else {
 			c.cutStruct(value, key)

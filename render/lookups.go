@@ -164,7 +164,7 @@ func (r *sourceReader) use() int {
 				return useComputed
 			}
 		case *ast.Field:
-			if name := fieldName(node); name == "" || isHidden(name) {
+			if _, pattern := node.Label.(*ast.ListLit); pattern || isHidden(fieldName(node)) {
 				return useComputed
 			}
 			return usePassed

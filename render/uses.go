@@ -12,6 +12,7 @@ import (
 // is rendered again without any shortcut.
 type uses struct {
 	read    map[string]bool            // anywhere
+	top     map[string]bool            // of the built-in fields, those at the top level
 	listed  map[string]bool            // whose entries templates go through
 	written map[string]map[string]bool // words of overlays, by the field at the top level
 	refers  map[string]map[string]bool // built-in fields at the top level, by those that refer to them
@@ -19,7 +20,7 @@ type uses struct {
 
 func newUses() uses {
 	return uses{
-		read: map[string]bool{}, listed: map[string]bool{},
+		read: map[string]bool{}, top: map[string]bool{}, listed: map[string]bool{},
 		written: map[string]map[string]bool{}, refers: map[string]map[string]bool{},
 	}
 }
@@ -68,7 +69,8 @@ func (u uses) refer(file *ast.File) {
 	local := localNames(file)
 	for _, declaration := range file.Decls {
 		if field, ok := declaration.(*ast.Field); ok {
-			r := referenceReader{uses: u, top: fieldName(field), local: local}
+			u.top[fieldName(field)] = true
+			r := referenceReader{uses: u, from: fieldName(field), local: local}
 			ast.Walk(field, r.enter, nil)
 		}
 	}
@@ -77,7 +79,7 @@ func (u uses) refer(file *ast.File) {
 // referenceReader walks through one field at the top level.
 type referenceReader struct {
 	uses
-	top   string
+	from  string
 	local map[string]bool
 }
 
@@ -105,10 +107,10 @@ func (r referenceReader) enter(node ast.Node) bool {
 			break
 		}
 		r.read[node.Name] = true
-		if r.refers[r.top] == nil {
-			r.refers[r.top] = map[string]bool{}
+		if r.refers[r.from] == nil {
+			r.refers[r.from] = map[string]bool{}
 		}
-		r.refers[r.top][node.Name] = true
+		r.refers[r.from][node.Name] = true
 	}
 	return true
 }

@@ -42,6 +42,10 @@ func TestWithholding(t *testing.T) {
 		"source ranges":             `service: [string]: spec: loadBalancerSourceRanges: ["10.0.0.0/8"]`,
 		"a closed struct":           `pod: spec: close({containers: _, volumes: _})`,
 		"a container of a manifest": `pod: spec: containers: telegraf: workingDir: "/tmp"`,
+		"a variable of a sidecar":   `pod: spec: containers: telegraf: env: MORE: value: "x"`,
+		"a sidecar's image":         `pod: spec: containers: telegraf: image: "other"`,
+		"a secret's type":           `pooler: master: secret: type: "other"`,
+		"a port of a pooler":        `pooler: master: service: spec: ports: more: {port: 9, protocol: "TCP"}`,
 		"the whole input":           probe(`{all: "\(len(input))"}`),
 		"labels behind the input":   "_all: input\n" + probe(`_all.labels`),
 
