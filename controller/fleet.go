@@ -245,6 +245,9 @@ func progressOf(o *apiv1.FleetRollout) waves.Progress {
 	for _, turn := range o.Status.Turn {
 		p.Members = append(p.Members, waves.Member{Name: turn.Cluster, Change: turn.Change})
 	}
+	for _, broken := range o.Status.Unhealthy {
+		p.Broken = append(p.Broken, broken.Cluster)
+	}
 	return p
 }
 

@@ -58,6 +58,7 @@ type Progress struct {
 	Members []Member
 	Began   time.Time // of the wave
 	Ended   time.Time // zero while the wave is under way
+	Broken  []string  // clusters that have not become healthy since their turn
 }
 
 // Ill is a cluster that is not healthy.
@@ -86,9 +87,10 @@ func Next(p Plan, now time.Time, paused bool, clusters []Cluster, before Progres
 		}
 	}
 	if before.Phase == Done && d.Behind > 0 { // a new rollout
-		d.Progress = Progress{}
+		d.Progress = Progress{Broken: before.Broken}
 	}
 	d.decide(paused)
+	d.noteBroken()
 	return d.Decision
 }
 
@@ -144,19 +146,22 @@ func (d *decider) underWay() bool {
 	if len(d.Members) == 0 {
 		return false
 	}
+	d.renew()
 	var open, ill []Ill
 	deadline := d.Deadline - d.now.Sub(d.Began)
 	for _, m := range d.Members {
 		why := d.unfinished(m)
 		switch {
 		case why == "":
-		case deadline <= 0:
-			ill = append(ill, Ill{m.Name, why})
-		default:
+		case deadline > 0:
 			open = append(open, Ill{m.Name, why})
+		default:
+			d.Broken = append(d.Broken, m.Name)
+			if !d.superseded(m) {
+				ill = append(ill, Ill{m.Name, why})
+			}
 		}
 	}
-	d.Unhealthy = ill
 	switch {
 	case len(ill) > 0 && d.StopOnUnhealthy:
 		d.say(Stopped, fmt.Sprintf("not healthy after the change: %s; it goes on when they are", list(ill)))
@@ -170,22 +175,57 @@ func (d *decider) underWay() bool {
 	return false
 }
 
+// renew gives canaries of the wave that are not healthy the change that has come since, which may mend them:
+// others wait for what becomes of it.
+func (d *decider) renew() {
+	members := slices.Clone(d.Members)
+	for i, m := range members {
+		if c, ok := d.find(m.Name); ok && c.Canary && c.Trouble != "" && d.superseded(m) {
+			members[i].Change, d.Began = c.Change, d.now
+		}
+	}
+	d.Members = members
+}
+
+// superseded tells whether another change waits for a member than the one that it had its turn for.
+func (d *decider) superseded(m Member) bool {
+	c, ok := d.find(m.Name)
+	return ok && c.Change != "" && c.Change != m.Change
+}
+
+func (d *decider) find(name string) (Cluster, bool) {
+	i := slices.IndexFunc(d.fleet, func(c Cluster) bool { return c.Name == name })
+	if i < 0 {
+		return Cluster{}, false
+	}
+	return d.fleet[i], true
+}
+
+// noteBroken keeps of the broken clusters those that still are.
+func (d *decider) noteBroken() {
+	broken := d.Broken
+	d.Broken, d.Unhealthy = nil, nil
+	for _, c := range d.fleet {
+		if c.Trouble != "" && slices.Contains(broken, c.Name) {
+			d.Broken, d.Unhealthy = append(d.Broken, c.Name), append(d.Unhealthy, Ill{c.Name, c.Trouble})
+		}
+	}
+}
+
 // unfinished says what a member of the wave still lacks. One that was deleted lacks nothing.
 func (d *decider) unfinished(m Member) string {
-	i := slices.IndexFunc(d.fleet, func(c Cluster) bool { return c.Name == m.Name })
-	switch {
-	case i < 0:
-		return ""
-	case d.fleet[i].Change == m.Change:
+	c, ok := d.find(m.Name)
+	if ok && c.Change == m.Change {
 		return "its turn has come"
 	}
-	return d.fleet[i].Trouble
+	return c.Trouble
 }
 
 // candidates are the clusters that may take the change next, or why there are none. A canary that cannot yet
-// holds up the others: that is what it is for. Others that were not healthy before are left out.
+// holds up the others: that is what it is for. Others that were not healthy before are left out, but not those
+// that are broken since their turn: the change may mend them, so they come first.
 func (d *decider) candidates() (next []Cluster, why string) {
-	var canaries, others []Cluster
+	var canaries, broken, others []Cluster
 	var held, ill []Ill
 	blocked := false
 	for _, c := range d.fleet {
@@ -194,10 +234,13 @@ func (d *decider) candidates() (next []Cluster, why string) {
 			continue
 		case c.Change == "":
 			held = append(held, Ill{c.Name, "an approval or a maintenance window"})
-		case c.Trouble != "":
+		case c.Trouble != "" && !slices.Contains(d.Broken, c.Name):
 			ill = append(ill, Ill{c.Name, c.Trouble})
 		case c.Canary:
 			canaries = append(canaries, c)
+			continue
+		case c.Trouble != "":
+			broken = append(broken, c)
 			continue
 		default:
 			others = append(others, c)
@@ -205,6 +248,7 @@ func (d *decider) candidates() (next []Cluster, why string) {
 		}
 		blocked = blocked || c.Canary
 	}
+	others = append(broken, others...)
 	switch {
 	case len(canaries) > 0:
 		return canaries, ""

@@ -86,6 +86,18 @@ func TestNext(t *testing.T) {
 		{"unhealthy after the deadline", []Cluster{healthy("a"), troubled(healthy("b"), "0 of 1 members are ready"), behind("c")},
 			wave(1, 30*time.Minute, "a", "b"), nil, false,
 			"Stopped: not healthy after the change: b (0 of 1 members are ready); it goes on when they are [a b]", 0},
+		{"a canary that the change has broken takes the one that mends it", []Cluster{canary(troubled(behind("x"), "no image")), behind("a")},
+			Progress{Phase: Stopped, Wave: 1, Began: start.Add(-time.Hour), Members: []Member{{"x", "bad"}}, Broken: []string{"x"}}, nil, false,
+			"Rolling: wave 1: 0 of 1 cluster done; under way: x (its turn has come) [x]", 30 * time.Minute},
+		{"at once", []Cluster{canary(troubled(behind("x"), "no image")), behind("a")},
+			Progress{Phase: Rolling, Wave: 1, Began: start.Add(-time.Minute), Members: []Member{{"x", "bad"}}}, nil, false,
+			"Rolling: wave 1: 0 of 1 cluster done; under way: x (its turn has come) [x]", 30 * time.Minute},
+		{"another that it has broken lets the canary take it first", []Cluster{canary(behind("x")), troubled(behind("b"), "no image"), behind("a")},
+			Progress{Phase: Stopped, Wave: 2, Began: start.Add(-time.Hour), Members: []Member{{"b", "bad"}}, Broken: []string{"b"}}, func(p *Plan) { p.Pause = 0 }, false,
+			"Rolling: wave 3: canaries, 1 cluster [x]", 30 * time.Minute},
+		{"and is the next", []Cluster{canary(healthy("x")), troubled(behind("b"), "no image"), behind("a")},
+			Progress{Phase: Pausing, Wave: 3, Ended: start.Add(-time.Hour), Broken: []string{"b"}}, func(p *Plan) { p.Size = "1" }, false,
+			"Rolling: wave 4: 1 cluster [b]", 30 * time.Minute},
 		{"healthy again", []Cluster{healthy("a"), healthy("b"), behind("c")}, wave(1, 50*time.Minute, "a", "b"), nil, false,
 			"Pausing: wave 1 went well, the next begins after the pause; a change waits for 1 cluster", 10 * time.Minute},
 		{"unhealthy, but it may go on", []Cluster{troubled(healthy("b"), "no primary"), behind("c")}, wave(1, 30*time.Minute, "b"),
@@ -138,6 +150,25 @@ func TestNext(t *testing.T) {
 	}
 }
 
+// TestBrokenClustersAreKept: until they are healthy, whatever wave it is.
+func TestBrokenClustersAreKept(t *testing.T) {
+	p := plan()
+	p.StopOnUnhealthy, p.Pause = false, 0
+	b := troubled(healthy("b"), "no primary")
+	d := Next(p, start, false, []Cluster{b, behind("c")}, wave(1, 30*time.Minute, "b"))
+	require.Equal(t, Rolling, d.Phase)
+	require.Equal(t, []string{"b"}, d.Broken)
+	d = Next(p, start, false, []Cluster{b, healthy("c")}, d.Progress)
+	require.Equal(t, Done, d.Phase)
+	require.Equal(t, []Ill{{"b", "no primary"}}, d.Unhealthy)
+	b.Held, b.Change = true, "mended"
+	d = Next(p, start, false, []Cluster{b, healthy("c")}, d.Progress)
+	require.Equal(t, []Member{{"b", "mended"}}, d.Members)
+	d = Next(p, start, false, []Cluster{healthy("b"), healthy("c")}, d.Progress)
+	require.Equal(t, Done, d.Phase)
+	require.Empty(t, d.Broken)
+}
+
 func TestParseSize(t *testing.T) {
 	for text, want := range map[string]int{"": 0, "5": 5, "10%": -10, "100%": -100} {
 		got, err := ParseSize(text)
@@ -175,6 +206,43 @@ func TestEveryClusterGetsTheChangeInWaves(t *testing.T) {
 			}
 			check(t, seed, fleet, d, max(size, canaries))
 			live(random, fleet, d)
+			now = now.Add(time.Duration(1+random.IntN(8)) * time.Minute)
+		}
+		for _, c := range fleet {
+			require.False(t, c.Held, "seed %d: %s", seed, c.Name)
+		}
+	}
+}
+
+// A change that breaks some clusters for good, and the one that mends them: whatever has become of the first,
+// every cluster gets the second.
+func TestMendedChangeReachesEveryCluster(t *testing.T) {
+	for seed := range uint64(300) {
+		random := rand.New(rand.NewPCG(seed, 3))
+		p := Plan{Size: fmt.Sprint(1 + random.IntN(5)), Pause: 10 * time.Minute, Deadline: 30 * time.Minute, StopOnUnhealthy: random.IntN(2) == 0}
+		fleet := make([]Cluster, 1+random.IntN(12))
+		for i := range fleet {
+			fleet[i] = behind(fmt.Sprintf("c%02d", i))
+			fleet[i].Canary = random.IntN(6) == 0
+		}
+		now, progress, mended := start, Progress{}, 5+random.IntN(60)
+		for round := 0; ; round++ {
+			require.Less(t, round, 3000, "seed %d does not finish", seed)
+			d := Next(p, now, false, fleet, progress)
+			progress = d.Progress
+			if d.Phase == Done && round > mended {
+				break
+			}
+			live(random, fleet, d)
+			for i := range fleet {
+				c := &fleet[i]
+				switch {
+				case round == mended:
+					c.Held, c.Change = true, "mended"
+				case round < mended && !c.Held && i%3 == 0:
+					c.Trouble = "broken by the change"
+				}
+			}
 			now = now.Add(time.Duration(1+random.IntN(8)) * time.Minute)
 		}
 		for _, c := range fleet {
