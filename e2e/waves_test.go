@@ -72,8 +72,8 @@ func TestWaves(t *testing.T) {
 	})
 	for _, c := range []cluster{canary, first, second} {
 		c.delete(t)
-		c.awaitGone(t, nothing)
 	}
+	canary.awaitGone(t, nothing)
 }
 
 // awaitFleet waits until the FleetRollout is in a phase.
