@@ -158,8 +158,6 @@ func withoutNulls(value any) any {
 			}
 		}
 		return copied
-	case list:
-		return withoutNulls(value.items)
 	case []any:
 		copied := make([]any, 0, len(value))
 		for _, item := range value {

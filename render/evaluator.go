@@ -60,24 +60,17 @@ func (e *evaluator) render(input map[string]any, order listOrder) (evaluation, e
 	return result, nil
 }
 
-// list is a list of structs in the input.
-type list struct {
-	cue.Value
-	items []any
-}
-
-// withLists replaces lists of structs by values of CUE: encoded as Go values,
-// their items would be lost in CUE 0.17 wherever a template refers to an item
-// and adds to it.
+// withLists returns a value with lists of structs replaced by values of CUE:
+// encoded as Go values, their items would be lost in CUE 0.17 wherever a
+// template refers to an item and adds to it.
 func (e *evaluator) withLists(value any) any {
 	switch value := value.(type) {
 	case map[string]any:
+		replaced := make(map[string]any, len(value))
 		for key, item := range value {
-			switch item.(type) {
-			case map[string]any, []any:
-				value[key] = e.withLists(item)
-			}
+			replaced[key] = e.withLists(item)
 		}
+		return replaced
 	case []any:
 		items := make([]cue.Value, len(value))
 		for i, item := range value {
@@ -86,7 +79,7 @@ func (e *evaluator) withLists(value any) any {
 			}
 			items[i] = e.context.Encode(e.withLists(item), cue.NilIsAny(false))
 		}
-		return list{Value: e.context.NewList(items...), items: value}
+		return e.context.NewList(items...)
 	}
 	return value
 }

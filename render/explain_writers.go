@@ -31,7 +31,8 @@ func (p *program) trace(view View) (trace, error) {
 		return trace{}, err
 	}
 	order := newListOrder(view)
-	result, err := e.render(plain(&view), order)
+	input := plain(&view)
+	result, err := e.render(input, order)
 	if err != nil {
 		_, worded := p.again(view)
 		if worded != nil {
@@ -42,7 +43,7 @@ func (p *program) trace(view View) (trace, error) {
 	t := trace{values: result.values, layers: p.layers}
 	set := newObjectSet(view, result)
 	set.laid = func(laid patch) { t.laid = append(t.laid, laid) }
-	if err := p.layOver(set, view, order, result); err != nil {
+	if err := p.layOver(set, view, input, order, result); err != nil {
 		return t, err
 	}
 	t.objects = set.objects

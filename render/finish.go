@@ -45,30 +45,31 @@ type evaluation struct {
 
 // finish lays the overlays over the objects, one after the other, and checks
 // after each that the cluster still works.
-func (p *program) finish(view View, order listOrder, result evaluation) ([]Object, error) {
+func (p *program) finish(view View, input map[string]any, order listOrder, result evaluation) ([]Object, error) {
 	if len(p.layers) == 0 {
 		return result.objects, nil
 	}
 	set := newObjectSet(view, result)
-	if err := p.layOver(set, view, order, result); err != nil {
+	if err := p.layOver(set, view, input, order, result); err != nil {
 		return nil, err
 	}
 	return set.objects, nil
 }
 
-func (p *program) layOver(set *objectSet, view View, order listOrder, result evaluation) error {
+// layOver needs the input that the result was made from.
+func (p *program) layOver(set *objectSet, view View, input map[string]any, order listOrder, result evaluation) error {
 	if err := set.settle(); err != nil {
 		return err
 	}
-	var input map[string]any
+	var whole map[string]any
 	for _, l := range p.layers {
 		err := set.layAll(result.overrides[l.index])
 		for i := 0; i < len(l.templates) && err == nil; i++ {
-			if input == nil {
-				input = plain(&view)
+			if whole == nil {
+				whole = withManifest(input, view)
 			}
 			var documents []document
-			if documents, err = l.templates[i].execute(input); err == nil {
+			if documents, err = l.templates[i].execute(whole); err == nil {
 				err = set.add(documents, order)
 			}
 		}
@@ -80,6 +81,16 @@ func (p *program) layOver(set *objectSet, view View, order listOrder, result eva
 		}
 	}
 	return nil
+}
+
+// withManifest completes an input that was made without the manifest.
+func withManifest(input map[string]any, view View) map[string]any {
+	if _, has := input[manifestKey]; has {
+		return input
+	}
+	whole := maps.Clone(input)
+	whole[manifestKey] = plain(&view.Manifest)
+	return whole
 }
 
 // objectSet is the objects of a cluster while overlays change them.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"text/template"
 	tree "text/template/parse"
 
@@ -24,6 +25,13 @@ type goTemplate struct {
 	path     string
 	lines    []string // as it is written
 	template *template.Template
+	idle     *sync.Pool // of *execution
+}
+
+// execution is a copy of a template with functions of its own, which count.
+type execution struct {
+	template *template.Template
+	work     *templateWork
 }
 
 // Bounds of one execution.
@@ -49,7 +57,7 @@ func parseGoTemplate(path string, content []byte) (*goTemplate, error) {
 			defined.Root.Nodes = append([]tree.Node{step}, defined.Root.Nodes...)
 		}
 	}
-	return &goTemplate{path: path, lines: strings.Split(string(content), "\n"), template: t}, nil
+	return &goTemplate{path: path, lines: strings.Split(string(content), "\n"), template: t, idle: &sync.Pool{}}, nil
 }
 
 // countSteps puts a step at the beginning of each round of each loop.
@@ -107,14 +115,28 @@ func (t *goTemplate) execute(input map[string]any) ([]document, error) {
 }
 
 func (t *goTemplate) run(input map[string]any) ([]byte, error) {
-	work := newTemplateWork()
-	own, err := t.template.Clone() // functions belong to one execution
+	own, err := t.execution()
 	if err != nil {
 		return nil, err
 	}
+	defer t.idle.Put(own)
 	out := &boundedBuffer{left: maxTemplateOutput}
-	err = own.Funcs(work.functions()).Execute(out, input)
+	err = own.template.Execute(out, input)
 	return out.Bytes(), err
+}
+
+// execution returns one that nobody else uses, and that has not counted anything.
+func (t *goTemplate) execution() (*execution, error) {
+	if own, ok := t.idle.Get().(*execution); ok {
+		*own.work = templateWork{}
+		return own, nil
+	}
+	own, err := t.template.Clone()
+	if err != nil {
+		return nil, err
+	}
+	work := newTemplateWork()
+	return &execution{own.Funcs(work.functions()), work}, nil
 }
 
 func (t *goTemplate) documents(content map[string]any) ([]document, error) {

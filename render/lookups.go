@@ -81,7 +81,7 @@ func everything() attention { return attention{all: true} }
 // readsManifest tells whether templates may look at the manifest itself. The
 // built-in ones need decisions, not the manifest.
 func (a attention) readsManifest() bool {
-	return a.all || a.input.exact || a.input.fields["manifest"] != nil
+	return a.all || a.input.exact || a.input.fields[manifestKey] != nil
 }
 
 // sourceReader walks through one file.

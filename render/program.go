@@ -80,13 +80,16 @@ func (p *program) renderBy(e *evaluator, view View, input map[string]any) ([]Obj
 	if err != nil {
 		return nil, err
 	}
-	objects, err := p.finish(view, order, result)
+	objects, err := p.finish(view, input, order, result)
 	if err != nil {
 		return nil, err
 	}
 	slices.SortFunc(objects, byID)
 	return objects, nil
 }
+
+// manifestKey is the manifest itself in the input.
+const manifestKey = "manifest"
 
 // templateInput turns a View into plain maps and lists, as its JSON would
 // have them: this is what the fields of input.cue are called after.
@@ -96,7 +99,7 @@ func (p *program) templateInput(view View) map[string]any {
 	}
 	view.Manifest = Manifest{}
 	input := plain(&view)
-	delete(input, "manifest")
+	delete(input, manifestKey)
 	return input
 }
 
