@@ -10,8 +10,8 @@ import (
 )
 
 // cutter takes parts out of built-in templates, as far as nobody pays attention
-// to their fields. It numbers them in the order in
-// which it comes across them, which is always the same.
+// to their fields. It numbers them as it comes across them, which is always the
+// same.
 type cutter struct {
 	attention
 	parts []fields
