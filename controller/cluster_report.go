@@ -23,7 +23,7 @@ const (
 
 // report writes what a pass saw into the manifest's status, and an event for what is new.
 func (p *clusterPass) report(ctx context.Context, failure error) error {
-	members := p.countMembers()
+	members := countMembers(p.observed.pods, p.wantedReplicas(), p.config)
 	verdicts := []verdict{p.renderedVerdict(failure), p.appliedVerdict(failure), p.readyVerdict(failure, members)}
 	settled := failure == nil && members.complete() && conditionTrue(p.pg, apiv1.ConditionRolledOut) && !changing(p.pg)
 	word := p.word(failure, settled)
@@ -219,37 +219,6 @@ func failureReason(word string) string {
 	return "Sync"
 }
 
-// members counts the pods of a cluster.
-type members struct {
-	wanted, exist, ready_, labelled int
-	primary                         string
-	trouble                         string // of the first pod that is not ready, as its containers tell it
-}
-
-func (p *clusterPass) countMembers() members {
-	m := members{wanted: p.wantedReplicas()}
-	slices.SortFunc(p.observed.pods, func(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
-	for i := range p.observed.pods {
-		pod := &p.observed.pods[i]
-		if pod.DeletionTimestamp != nil {
-			continue
-		}
-		m.exist++
-		if pod.Labels[p.config.PodRoleLabel] != "" {
-			m.labelled++
-		}
-		if podReady(pod) {
-			m.ready_++
-		} else if m.trouble == "" {
-			m.trouble = podTrouble(pod, "pod "+pod.Name)
-		}
-	}
-	if primary := primaryOf(p.observed.pods, p.config); primary != nil {
-		m.primary = primary.Name
-	}
-	return m
-}
-
 // wantedReplicas is what was rendered, or what the live StatefulSet has if nothing was.
 func (p *clusterPass) wantedReplicas() int {
 	for _, o := range p.desired {
@@ -266,27 +235,6 @@ func (p *clusterPass) wantedReplicas() int {
 func replicasOf(o *unstructured.Unstructured) int {
 	n, _, _ := unstructured.NestedInt64(o.Object, "spec", "replicas")
 	return int(n)
-}
-
-// complete tells whether every member is there, ready, and has its role.
-func (m members) complete() bool {
-	return m.exist == m.wanted && m.ready_ == m.wanted && m.labelled == m.wanted && (m.primary != "" || m.wanted == 0)
-}
-
-func (m members) ready() verdict {
-	counted := fmt.Sprintf("%d of %d members are ready", m.ready_, m.wanted)
-	if m.trouble != "" {
-		counted += "; " + m.trouble
-	}
-	switch {
-	case m.wanted == 0:
-		return bad(apiv1.ConditionReady, reasonScaledToZero, "the cluster has no members")
-	case m.primary == "":
-		return bad(apiv1.ConditionReady, "NoPrimary", "no member is primary; "+counted)
-	case !m.complete():
-		return bad(apiv1.ConditionReady, "MembersMissing", counted)
-	}
-	return good(apiv1.ConditionReady, "PrimaryAndReplicasReady", counted)
 }
 
 // podTrouble says what keeps a pod from being ready, as far as Kubernetes tells.

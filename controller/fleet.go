@@ -220,7 +220,7 @@ func trouble(pg *apiv1.Postgresql) string {
 		}
 	}
 	if pg.Status.RolledOutGeneration != pg.Status.StatefulSetGeneration {
-		return "its pods are to follow their StatefulSet"
+		return "not all members are back since the change"
 	}
 	return ""
 }

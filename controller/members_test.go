@@ -15,6 +15,7 @@ import (
 	apiv1 "postgres-operator/api/v1"
 	"postgres-operator/config"
 	"postgres-operator/names"
+	"postgres-operator/rollout"
 )
 
 func member(name, role string, ready bool) corev1.Pod {
@@ -95,7 +96,8 @@ func TestReadyCondition(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			m := passWith(tt.replicas, tt.pods...).countMembers()
+			p := passWith(tt.replicas, tt.pods...)
+			m := countMembers(p.observed.pods, p.wantedReplicas(), p.config)
 			require.Equal(t, tt.complete, m.complete())
 			v := m.ready()
 			require.Equal(t, tt.want, string(v.status)+" "+v.reason+": "+v.message)
@@ -241,4 +243,27 @@ func TestEventTextIsCut(t *testing.T) {
 	require.LessOrEqual(t, len(long), maxEventNote)
 	require.True(t, strings.HasSuffix(long, "é …"))
 	require.Equal(t, "MajorVersionUpgrade", action("Major Version Upgrade"))
+}
+
+// TestRolledOutGenerationWaitsForMembers: the pod that was recreated last runs what it should and is not ready; waves
+// go by this generation, as the condition Ready may still be that of the pod before.
+func TestRolledOutGenerationWaitsForMembers(t *testing.T) {
+	t.Parallel()
+	pg := &apiv1.Postgresql{Status: apiv1.PostgresStatus{StatefulSetGeneration: 2, RolledOutGeneration: 1}}
+	state := rollout.State{Replicas: 1, Observed: true}
+	done, underWay := rolloutVerdict(rollout.Step{Kind: rollout.None}, nil), rolloutVerdict(rollout.Step{Kind: rollout.Recreate}, nil)
+	for _, tt := range []struct {
+		name string
+		pod  corev1.Pod
+		v    verdict
+		want int64
+	}{
+		{"starting", member("a-0", "", false), done, 1},
+		{"ready, no role yet", member("a-0", "", true), done, 1},
+		{"ready", member("a-0", names.RoleMaster, true), done, 2},
+		{"the pod before", member("a-0", names.RoleMaster, true), underWay, 1},
+	} {
+		p := &rolloutPass{config: config.Default(), pg: pg, pods: []corev1.Pod{tt.pod}}
+		require.Equal(t, tt.want, p.rolledOut(state, tt.v).generation, tt.name)
+	}
 }

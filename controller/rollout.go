@@ -127,7 +127,7 @@ func (r *rolloutReconciler) Reconcile(ctx context.Context, req reconcile.Request
 	if v.reason == reasonStuck && !sameMessage(pg, v) {
 		p.events.warn(pg, "Update", "the rollout is stuck: "+v.message)
 	}
-	failure = errors.Join(failure, r.status.write(ctx, pg, p.rolledOut(state), []verdict{v}))
+	failure = errors.Join(failure, r.status.write(ctx, pg, p.rolledOut(state, v), []verdict{v}))
 	switch {
 	case failure != nil:
 		return reconcile.Result{}, failure

@@ -129,7 +129,7 @@ func (p *rolloutPass) trusted(set appsv1.StatefulSet) bool {
 		set.Status.ObservedGeneration == set.Generation && set.Status.UpdateRevision != ""
 }
 
-// rolledOut is the generation of the StatefulSet that the condition RolledOut speaks of.
+// rolledOut is the generation of the StatefulSet that all pods ran when they were last seen complete.
 type rolledOut struct{ generation int64 }
 
 func (r rolledOut) differs(pg *apiv1.Postgresql) bool {
@@ -140,8 +140,10 @@ func (r rolledOut) fields(*apiv1.Postgresql) map[string]any {
 	return map[string]any{"rolledOutGeneration": r.generation}
 }
 
-func (p *rolloutPass) rolledOut(s rollout.State) rolledOut {
-	if s.Observed {
+// rolledOut is told apart from the condition, which does not wait for the pod that was recreated last: Cluster
+// may not have looked at it yet, and take the former one for ready.
+func (p *rolloutPass) rolledOut(s rollout.State, v verdict) rolledOut {
+	if v.status == metav1.ConditionTrue && countMembers(p.pods, s.Replicas, p.config).complete() {
 		return rolledOut{p.pg.Status.StatefulSetGeneration}
 	}
 	return rolledOut{p.pg.Status.RolledOutGeneration}

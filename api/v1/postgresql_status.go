@@ -66,7 +66,8 @@ type PostgresStatus struct {
 	// +optional
 	StatefulSetGeneration int64 `json:"statefulSetGeneration,omitempty"`
 
-	// rolledOutGeneration is the generation of the StatefulSet that the condition RolledOut speaks of.
+	// rolledOutGeneration is the generation of the StatefulSet that all pods ran when all of them were last
+	// seen ready.
 	//
 	// +optional
 	RolledOutGeneration int64 `json:"rolledOutGeneration,omitempty"`
