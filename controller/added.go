@@ -51,6 +51,8 @@ type watchedKind struct {
 	objects  cache.Cache
 	informer cache.Informer
 	stop     context.CancelFunc
+
+	forbidden bool // the API server has refused to list its objects
 }
 
 func newAddedKinds(mgr manager.Manager, r *references, nameLabel string, namespaces []string) *addedKinds {
@@ -187,13 +189,18 @@ func (a *addedKinds) retire(ctx context.Context) (retired, waiting bool) {
 // left tells whether there is an object of ours, or may be one.
 func (a *addedKinds) left(ctx context.Context, gvk schema.GroupVersionKind) bool {
 	a.mu.Lock()
-	objects, informer, since := a.watched[gvk].objects, a.watched[gvk].informer, a.watched[gvk].former
+	w := *a.watched[gvk]
 	a.mu.Unlock()
+	objects, informer, since := w.objects, w.informer, w.former
 	if time.Since(since) < retireAfter {
 		return true // a pass that began with the former overlays may just make one
 	}
 	if objects == nil {
 		return false // nor is there the kind
+	}
+	if !informer.HasSynced() && w.forbidden {
+		a.mgr.GetLogger().Info("objects of former overlays may be left: the operator may not see them", "kind", gvk.String())
+		return false
 	}
 	list := newList(gvk)
 	if !informer.HasSynced() || objects.List(ctx, list) != nil {
@@ -213,8 +220,13 @@ func (a *addedKinds) start(gvk schema.GroupVersionKind, w *watchedKind) error {
 		DefaultLabelSelector: labels.NewSelector().Add(*named), DefaultNamespaces: namespacesOf(a.namespaces),
 		DefaultTransform: apply.Strip(names.ManagerCluster, names.ManagerLegacy),
 		DefaultWatchErrorHandler: func(_ context.Context, _ *toolscache.Reflector, err error) {
-			if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) { // the kind is gone
+			switch {
+			case apierrors.IsNotFound(err) || meta.IsNoMatchError(err): // the kind is gone
 				a.drop(gvk, w)
+			case apierrors.IsForbidden(err):
+				a.mu.Lock()
+				w.forbidden = true
+				a.mu.Unlock()
 			}
 		},
 	}

@@ -172,18 +172,45 @@ func TestAddedKinds(t *testing.T) {
 	w.disappears(networkPolicyKind, policy)
 }
 
+// TestFormerKindThatMayNotBeSeen: whoever takes an overlay away may take the right to see its objects with it. An
+// operator that starts then does not ask for them for ever.
+func TestFormerKindThatMayNotBeSeen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	role := w.grantMore("networking.k8s.io", "networkpolicies")
+	op := w.start()
+	w.createdCluster(clusterName)
+	w.lay("network", aNetworkPolicy)
+	w.appears(networkPolicyKind, clusterName+"-members")
+	w.overlaysAre(stateInForce, "network (ConfigMap "+w.namespace+"/network)", "")
+	op.stop()
+
+	w.delete(configMapKind, "network")
+	require.NoError(t, w.client.Delete(t.Context(), role))
+	w.start()
+	w.overlaysAre(stateInForce, "", "")
+	w.eventually(func(c *assert.CollectT) {
+		_, kinds, err := OverlaysInForce(w.Context(), w.client, w.namespace, "")
+		assert.NoError(c, err)
+		assert.Empty(c, kinds)
+	}, "the kind is not watched any more")
+	require.NotNil(t, w.get(networkPolicyKind, clusterName+"-members"), "nor deleted without the right to")
+}
+
 // grantMore lets the operator keep objects of one more resource.
-func (w *world) grantMore(group, resource string) {
+func (w *world) grantMore(group, resource string) *rbacv1.ClusterRole {
 	w.Helper()
 	name := "more-" + resource + "-" + w.namespace
-	w.create(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: []rbacv1.PolicyRule{
+	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: []rbacv1.PolicyRule{
 		{APIGroups: []string{group}, Resources: []string{resource}, Verbs: verbs()},
-	}})
+	}}
+	w.create(role)
 	w.create(&rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name},
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: "postgres-operator", Namespace: w.namespace}},
 	})
+	return role
 }
 
 // TestAddedConfigMapsAndSecrets: kinds that the operator has anyway, in caches that were made for less.
