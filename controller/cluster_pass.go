@@ -327,13 +327,14 @@ func (p *clusterPass) request(ctx context.Context) (apply.Request, error) {
 	}, err
 }
 
-// liveObjects are the observed objects of the cluster and those that it shares with others.
+// liveObjects are the observed objects of the cluster and those that it shares with others. What was read
+// once in a pass is not read again: a password that somebody changes between the two would be put back.
 func (p *clusterPass) liveObjects(ctx context.Context) ([]*unstructured.Unstructured, error) {
 	live := slices.Concat(p.observed.objects, p.uncached)
 	for _, o := range p.desired {
 		shared := slices.ContainsFunc(namespaceKinds(), func(k kind) bool { return k.Kind == o.GetKind() })
 		elsewhere := o.GetNamespace() != p.pg.Namespace
-		if (!shared || isAdded(o.Unstructured)) && !elsewhere {
+		if (!shared || isAdded(o.Unstructured)) && !elsewhere || slices.ContainsFunc(live, sameObject(o.Unstructured)) {
 			continue
 		}
 		found := newObject(o.GroupVersionKind())
@@ -347,6 +348,12 @@ func (p *clusterPass) liveObjects(ctx context.Context) ([]*unstructured.Unstruct
 		live = append(live, found)
 	}
 	return live, nil
+}
+
+func sameObject(o *unstructured.Unstructured) func(*unstructured.Unstructured) bool {
+	return func(other *unstructured.Unstructured) bool {
+		return o.GroupVersionKind() == other.GroupVersionKind() && client.ObjectKeyFromObject(o) == client.ObjectKeyFromObject(other)
+	}
 }
 
 // succeeded tells what was done, a line per object; values of Secrets are masked in it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -281,41 +282,46 @@ func (h hidden) List(ctx context.Context, list client.ObjectList, options ...cli
 // is due to be applied for its labels.
 func TestPasswordChangedMeanwhileStays(t *testing.T) {
 	t.Parallel()
-	for _, labelled := range []bool{true, false} {
-		t.Run(fmt.Sprintf("labelled %v", labelled), func(t *testing.T) {
+	for _, tt := range []struct{ labelled, elsewhere bool }{{true, false}, {false, false}, {true, true}, {false, true}} {
+		t.Run(fmt.Sprintf("%+v", tt), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newWorld(t, "enable_cross_namespace_secret", strconv.FormatBool(tt.elsewhere))
+			there, name, manifest := w, "zalando.acid-test.credentials", w.minimal(clusterName)
+			if tt.elsewhere {
+				there = w.in(w.otherNamespace())
+				name, manifest = sharedSecret(there.namespace), w.shared(there.namespace)
+			}
 			op := w.start()
-			w.createdCluster(clusterName)
+			w.create(manifest)
+			there.appears(secretKind, name)
+			w.reaches(clusterName, apiv1.ClusterStatusCreating)
 			op.stop()
-			const name = "zalando.acid-test.credentials"
-			unlabel := func(o *unstructured.Unstructured) {
+			there.edit(secretKind, name, func(o *unstructured.Unstructured) {
 				labels := o.GetLabels()
 				delete(labels, "team")
-				if !labelled {
+				if !tt.labelled {
 					labels = nil
 				}
 				o.SetLabels(labels)
-			}
-			w.edit(secretKind, name, unlabel)
-			stale := w.get(secretKind, name)
+			})
+			stale := there.get(secretKind, name)
 			change := func() {
-				w.edit(secretKind, name, func(o *unstructured.Unstructured) {
+				there.edit(secretKind, name, func(o *unstructured.Unstructured) {
 					setField(o, base64.StdEncoding.EncodeToString([]byte("changed by hand")), "data", "password")
 				})
 			}
 			r := w.reconciler(lagging{w.client, stale, change})
-			if !labelled {
+			if !tt.labelled {
 				r.live = lagging{w.client, stale, change}
 			}
 			_, err := r.Reconcile(t.Context(), w.request(clusterName))
 			require.ErrorContains(t, err, name+": Conflict")
-			require.Equal(t, "changed by hand", w.password("zalando"))
 			r = w.reconciler(w.client)
 			_, err = r.Reconcile(t.Context(), w.request(clusterName))
 			require.NoError(t, err)
-			require.Equal(t, "changed by hand", w.password("zalando"))
-			require.Equal(t, "acid", w.get(secretKind, name).GetLabels()["team"])
+			secret := there.get(secretKind, name)
+			require.Equal(t, "changed by hand", string(dataOf(secret)["password"]))
+			require.Equal(t, "acid", secret.GetLabels()["team"])
 		})
 	}
 }
