@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -14,7 +13,6 @@ import (
 	apiv1 "postgres-operator/api/v1"
 	"postgres-operator/apply"
 	"postgres-operator/config"
-	"postgres-operator/controller"
 	"postgres-operator/render"
 	"postgres-operator/schema"
 )
@@ -109,14 +107,7 @@ func (f explainFlags) live(ctx context.Context, stdout, stderr io.Writer) error 
 	if err != nil {
 		return err
 	}
-	renderer, err := render.New(scene.overlays...)
-	if err != nil {
-		return err
-	}
-	previewer, err := controller.NewPreviewer(ctx, controller.PreviewOptions{
-		Config: scene.config, ControllerID: scene.controllerID, Renderer: renderer,
-		Objects: scene.objects, Live: scene.live, Now: time.Now,
-	})
+	previewer, renderer, err := scene.previewer(ctx, f.planFlags)
 	if err != nil {
 		return err
 	}

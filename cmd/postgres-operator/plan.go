@@ -9,14 +9,12 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	apiv1 "postgres-operator/api/v1"
 	"postgres-operator/controller"
-	"postgres-operator/render"
 )
 
 // changesFound is the exit code of a plan that is not empty, as diff and terraform have it.
@@ -78,15 +76,7 @@ func planCommand(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
-	renderer, err := render.New(scene.overlays...)
-	if err != nil {
-		return err
-	}
-	previewer, err := controller.NewPreviewer(ctx, controller.PreviewOptions{
-		Config: scene.config, ControllerID: scene.controllerID, OperatorNamespace: scene.operatorNamespace, Version: version,
-		Renderer: renderer, Overlays: scene.overlays.Digest(),
-		Objects: scene.objects, Live: scene.live, Now: time.Now, AskPatroni: f.patroni, AskDatabases: f.sql,
-	})
+	previewer, _, err := scene.previewer(ctx, f)
 	if err != nil {
 		return err
 	}

@@ -214,16 +214,21 @@ func TestPlanErrorsSayWhatIsWrong(t *testing.T) {
 
 // A plan against an API server reads it, and nothing else: the server says so itself. Changes that are alike
 // are printed once, although what waits has a digest of its own in each cluster.
+// Explain asks the same server, as the same operator.
 func TestPlanOnlyReads(t *testing.T) {
 	kubeconfig := fleet(t, 2)
 	var out, errs bytes.Buffer
-	err := dispatch(context.Background(), []string{
-		"plan", "--kubeconfig", kubeconfig, "--config", file(t, "c.yaml", "watched_namespace: '*'\ndocker_image: x:2\n"+
-			"fleet_change_policy: approve\nfleet_wave_size: '1'\n"),
-	}, &out, &errs)
+	configuration := file(t, "c.yaml", "watched_namespace: '*'\ndocker_image: x:2\nfleet_change_policy: approve\nfleet_wave_size: '1'\n")
+	err := dispatch(context.Background(), []string{"plan", "--kubeconfig", kubeconfig, "--config", configuration}, &out, &errs)
 	require.Equal(t, "2", ending(err), errs.String())
 	require.Contains(t, out.String(), "the same for 1 more cluster:")
 	require.Contains(t, out.String(), "under a digest of its own")
 	require.Contains(t, out.String(), "2 of 2 clusters change")
 	require.Contains(t, out.String(), "2 changes of pods are held")
+
+	namespace := regexp.MustCompile(`cluster (\S+)/acid-fleet-0000`).FindStringSubmatch(out.String())[1]
+	explained, stderr, err := run(t, "explain", "--kubeconfig", kubeconfig, "--config", configuration, "-n", namespace,
+		"acid-fleet-0000", "statefulset", "spec.template.spec.containers[postgres].image")
+	require.NoError(t, err, stderr)
+	require.Regexp(t, `configuration +docker_image: "x:2"`, explained)
 }

@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/client-go/rest"
@@ -18,6 +19,7 @@ import (
 	"postgres-operator/config"
 	"postgres-operator/controller"
 	"postgres-operator/overlay"
+	"postgres-operator/render"
 )
 
 // scene is what there is to plan for: objects, and the operator that looks after them.
@@ -28,6 +30,20 @@ type scene struct {
 	objects           *controller.Snapshot
 	overlays          overlay.Set   // to render with
 	live              client.Reader // nil for saved objects
+}
+
+// previewer decides as the operator of the scene would, with the renderer that it has.
+func (s scene) previewer(ctx context.Context, f planFlags) (*controller.Previewer, *render.Renderer, error) {
+	renderer, err := render.New(s.overlays...)
+	if err != nil {
+		return nil, nil, err
+	}
+	previewer, err := controller.NewPreviewer(ctx, controller.PreviewOptions{
+		Config: s.config, ControllerID: s.controllerID, OperatorNamespace: s.operatorNamespace, Version: version,
+		Renderer: renderer, Overlays: s.overlays.Digest(),
+		Objects: s.objects, Live: s.live, Now: time.Now, AskPatroni: f.patroni, AskDatabases: f.sql,
+	})
+	return previewer, renderer, err
 }
 
 // look reads the objects of a cluster, or saved ones.
